@@ -1,0 +1,1 @@
+//! The raft node: type configuration, state-machine adapter, peer network, handle

@@ -1,0 +1,1 @@
+//! Protocol translators: each speaks one protocol and decides nothing

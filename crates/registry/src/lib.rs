@@ -1,0 +1,1 @@
+//! The application: facade, admission, routing, reads and membership

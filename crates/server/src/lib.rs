@@ -1,0 +1,1 @@
+//! A node as a library: configuration, telemetry and lifecycle
