@@ -3,7 +3,38 @@
 //! The bottom of the house: no async, no IO, no protobuf. Everything here is a value, a pure function,
 //! or a trait ([`Clock`]) through which a node receives what it must not fetch by itself.
 
+mod address;
+mod endpoint;
+mod error;
+mod ids;
+mod instance;
+mod key;
+mod labels;
+mod names;
+mod query;
+mod requirement;
+mod selector;
+mod spec;
+mod standing;
+
 pub mod clock;
 pub mod envelope;
+pub mod limits;
 
+pub use address::Address;
 pub use clock::Clock;
+pub use endpoint::{Endpoint, Endpoints, Port};
+pub use error::InvalidValue;
+pub use ids::{ClusterId, Epoch, Generation, Incarnation, JoinNonce, LogIndex, MemberId, Revision, StateHash, Term};
+pub use instance::{Instance, InstanceParts};
+pub use key::{InstanceKey, ServiceKey};
+pub use labels::{Metadata, Tags};
+pub use names::{
+    InstanceId, MetadataKey, MetadataValue, NamespaceName, Owner, ProtocolName, RegionName, ServiceName, Tag, Version,
+    ZoneName,
+};
+pub use query::{Consistency, Filter, Include};
+pub use requirement::VersionRequirement;
+pub use selector::{Selector, Selectors};
+pub use spec::{Holder, InstancePatch, InstanceSpec, Locality, Patch, SpecParts, Takeover};
+pub use standing::{Availability, Health, Weight};

@@ -1,0 +1,115 @@
+//! Where an instance is reached: an IP address or a host name.
+
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
+
+use crate::{InvalidValue, limits};
+
+/// An IPv4 or IPv6 address, or a host name (RFC 1123, kept in lower case because case has no meaning there).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(Repr);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Repr {
+    Ip(IpAddr),
+    Host(Arc<str>),
+}
+
+// === impl Address ===
+
+impl Address {
+    /// The IP address, unless this is a host name.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match &self.0 {
+            Repr::Ip(ip) => Some(*ip),
+            Repr::Host(_) => None,
+        }
+    }
+
+    /// The host name, unless this is an IP address.
+    pub fn host(&self) -> Option<&Arc<str>> {
+        match &self.0 {
+            Repr::Ip(_) => None,
+            Repr::Host(name) => Some(name),
+        }
+    }
+}
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Self {
+        Self(Repr::Ip(ip))
+    }
+}
+
+impl FromStr for Address {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        if let Ok(ip) = text.parse() {
+            return Ok(Self(Repr::Ip(ip)));
+        }
+        check_host(text).map_err(|problem| {
+            InvalidValue::new(
+                "address",
+                format!("{text:?} is neither an IP address nor a host name: {problem}"),
+            )
+        })?;
+        Ok(Self(Repr::Host(text.to_ascii_lowercase().into())))
+    }
+}
+
+impl TryFrom<&str> for Address {
+    type Error = InvalidValue;
+
+    fn try_from(text: &str) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Ip(ip) => ip.fmt(f),
+            Repr::Host(name) => f.pad(name),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}
+
+/// Checks a host name by RFC 1123. A name whose last label is a number is refused too: it is a mistyped IPv4 address.
+fn check_host(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.len() > limits::HOST_NAME_LEN_MAX {
+        return Err("a host name has at most 253 characters");
+    }
+    for label in text.split('.') {
+        if label.is_empty() || label.len() > limits::HOST_LABEL_LEN_MAX {
+            return Err("each part between dots has 1–63 characters");
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err("a part between dots neither starts nor ends with a hyphen");
+        }
+        if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err("allowed are A-Z a-z 0-9 - and dots between");
+        }
+    }
+    let last = text.rsplit('.').next().unwrap_or(text);
+    if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("the last part of a host name is not a number");
+    }
+    Ok(())
+}

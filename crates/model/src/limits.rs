@@ -1,0 +1,75 @@
+//! The limits of the registry, each with its reason.
+//!
+//! Those on single values are enforced where the value is parsed; those on counts where the state machine
+//! applies a command, so that every member decides alike.
+
+/// Longest name of a namespace, service or instance, in characters: three of them fit any label or log line.
+pub const NAME_LEN_MAX: usize = 128;
+
+/// Longest name of a zone, region or protocol, in characters.
+pub const SHORT_NAME_LEN_MAX: usize = 64;
+
+/// Longest owner, in bytes: room for a pod name or a UUID with a prefix.
+pub const OWNER_LEN_MAX: usize = 64;
+
+/// Longest version, in characters.
+pub const VERSION_LEN_MAX: usize = 128;
+
+/// Longest version requirement, in bytes: two bounds of the longest version, roughly.
+pub const VERSION_REQUIREMENT_LEN_MAX: usize = 256;
+
+/// Longest tag, in bytes.
+pub const TAG_LEN_MAX: usize = 256;
+
+/// Most tags of one instance: a filter looks at each.
+pub const TAGS_MAX: usize = 64;
+
+/// Longest metadata key, in characters.
+pub const METADATA_KEY_LEN_MAX: usize = 128;
+
+/// Most metadata keys of one instance.
+pub const METADATA_KEYS_MAX: usize = 64;
+
+/// Most bytes of all metadata keys and values of one instance together.
+pub const METADATA_LEN_MAX: usize = 8 << 10;
+
+/// Longest host name, in characters (RFC 1123; 255 octets on the DNS wire).
+pub const HOST_NAME_LEN_MAX: usize = 253;
+
+/// Longest label of a host name, in characters (RFC 1123).
+pub const HOST_LABEL_LEN_MAX: usize = 63;
+
+/// Most endpoints of one instance.
+pub const ENDPOINTS_MAX: usize = 16;
+
+/// Most metadata selectors of one filter: as many as an instance can have keys.
+pub const SELECTORS_MAX: usize = METADATA_KEYS_MAX;
+
+/// Most bytes of what a registrant states about one instance, as [`crate::InstanceSpec::encoded_len`] counts
+/// them: bounds a log entry, an event and the memory of a million instances.
+pub const INSTANCE_LEN_MAX: usize = 16 << 10;
+
+/// Most instances of one service: one answer lists them all.
+pub const INSTANCES_PER_SERVICE_MAX: usize = 10_000;
+
+/// Most instances of one cluster: the catalog lives in the memory of every member.
+pub const INSTANCES_PER_CLUSTER_MAX: usize = 1_000_000;
+
+/// Largest request, in bytes.
+pub const REQUEST_LEN_MAX: usize = 1 << 20;
+
+/// Largest log entry, in bytes: storage engines and peers are tuned for small values.
+pub const LOG_ENTRY_LEN_MAX: usize = 64 << 10;
+
+/// Largest chunk of a snapshot, in bytes: never blocks a peer stream for long.
+pub const SNAPSHOT_CHUNK_LEN_MAX: usize = 64 << 10;
+
+/// Most join nonces that the cluster remembers. A join retries within minutes; a thousand later joins do not
+/// come in between.
+pub const JOIN_NONCES_MAX: usize = 1_024;
+
+/// Hops that a write may be forwarded: to the leader and no further, so that it cannot circle.
+pub const FORWARD_QUOTA: u32 = 1;
+
+/// Most voters of a cluster: each one more slows down every write.
+pub const VOTERS_MAX: usize = 7;

@@ -1,0 +1,222 @@
+//! What a registrant states about an instance, and how it changes its mind.
+
+use crate::{
+    Endpoints, Incarnation, InvalidValue, Metadata, Owner, RegionName, Tags, Version, Weight, ZoneName, limits,
+};
+
+/// Who stands behind a registration. What is absent equals what is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Holder {
+    /// Stable over restarts.
+    pub owner: Option<Owner>,
+    /// Another one after each restart.
+    pub incarnation: Option<Incarnation>,
+}
+
+/// Where an instance runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Locality {
+    /// The group of zones.
+    pub region: Option<RegionName>,
+    /// The failure domain.
+    pub zone: Option<ZoneName>,
+}
+
+/// The parts of an [`InstanceSpec`], each valid by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SpecParts {
+    /// How it is reached.
+    pub endpoints: Endpoints,
+    /// The version of its software, if told.
+    pub version: Option<Version>,
+    /// Its share of the load.
+    pub weight: Weight,
+    /// Where it runs.
+    pub locality: Locality,
+    /// Keys and values of the registrant's own.
+    pub metadata: Metadata,
+    /// Labels of the registrant's own.
+    pub tags: Tags,
+    /// Who stands behind it.
+    pub holder: Holder,
+}
+
+/// What a registrant states about an instance: at most [`limits::INSTANCE_LEN_MAX`] bytes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct InstanceSpec(SpecParts);
+
+/// Whether a registration may push aside one of another owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Takeover {
+    /// It is refused if the id belongs to another owner.
+    #[default]
+    Forbidden,
+    /// It takes the id from whoever has it.
+    Allowed,
+}
+
+/// A change of a part that may be absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub enum Patch<T> {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It goes.
+    Clear,
+    /// It is replaced.
+    Set(T),
+}
+
+/// A change of a registration: the given parts replace their predecessors, the others stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct InstancePatch {
+    /// New endpoints.
+    pub endpoints: Option<Endpoints>,
+    /// A new version, or none any more.
+    pub version: Patch<Version>,
+    /// A new weight.
+    pub weight: Option<Weight>,
+    /// A new region and zone.
+    pub locality: Option<Locality>,
+    /// New metadata: all of it.
+    pub metadata: Option<Metadata>,
+    /// New tags: all of them.
+    pub tags: Option<Tags>,
+}
+
+// === impl SpecParts ===
+
+impl SpecParts {
+    /// An instance at `endpoints` of which nothing else is told.
+    #[must_use]
+    pub fn new(endpoints: Endpoints) -> Self {
+        Self {
+            endpoints,
+            version: None,
+            weight: Weight::default(),
+            locality: Locality::default(),
+            metadata: Metadata::default(),
+            tags: Tags::default(),
+            holder: Holder::default(),
+        }
+    }
+}
+
+// === impl InstanceSpec ===
+
+impl InstanceSpec {
+    /// Puts the parts together, unless they are too much together.
+    pub fn new(parts: SpecParts) -> Result<Self, InvalidValue> {
+        let spec = Self(parts);
+        let (len, max) = (spec.encoded_len(), limits::INSTANCE_LEN_MAX);
+        if len > max {
+            let problem = format!("{len} bytes are over the limit of {max}; shorten metadata or tags");
+            return Err(InvalidValue::new("instance", problem));
+        }
+        Ok(spec)
+    }
+
+    /// The parts.
+    #[must_use]
+    pub fn into_parts(self) -> SpecParts {
+        self.0
+    }
+
+    /// How it is reached.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.0.endpoints
+    }
+
+    /// The version of its software, if told.
+    pub fn version(&self) -> Option<&Version> {
+        self.0.version.as_ref()
+    }
+
+    /// Its share of the load.
+    pub fn weight(&self) -> Weight {
+        self.0.weight
+    }
+
+    /// Where it runs.
+    pub fn locality(&self) -> &Locality {
+        &self.0.locality
+    }
+
+    /// Keys and values of the registrant's own.
+    pub fn metadata(&self) -> &Metadata {
+        &self.0.metadata
+    }
+
+    /// Labels of the registrant's own.
+    pub fn tags(&self) -> &Tags {
+        &self.0.tags
+    }
+
+    /// Who stands behind it.
+    pub fn holder(&self) -> &Holder {
+        &self.0.holder
+    }
+
+    /// Bytes that it takes when encoded, rounded up: fixed for ever, unlike the encoding, so that every version
+    /// of a member draws the line at the same place.
+    pub fn encoded_len(&self) -> usize {
+        let parts = &self.0;
+        let endpoints = parts.endpoints.iter().map(|endpoint| {
+            let host = endpoint.address.host().map_or(16, |host| text_len(host));
+            NUMBER_LEN + host + optional_len(endpoint.protocol.as_ref())
+        });
+        let metadata = parts
+            .metadata
+            .iter()
+            .map(|(key, value)| text_len(key.as_str()) + text_len(value.as_str()));
+        let tags = parts.tags.iter().map(|tag| text_len(tag.as_str()));
+        FIXED_LEN
+            + optional_len(parts.version.as_ref())
+            + optional_len(parts.locality.region.as_ref())
+            + optional_len(parts.locality.zone.as_ref())
+            + optional_len(parts.holder.owner.as_ref())
+            + endpoints.chain(metadata).chain(tags).sum::<usize>()
+    }
+
+    /// The same with `patch` applied; refused if it would be too much together.
+    pub fn patched(&self, patch: &InstancePatch) -> Result<Self, InvalidValue> {
+        let old = &self.0;
+        Self::new(SpecParts {
+            endpoints: patch.endpoints.as_ref().unwrap_or(&old.endpoints).clone(),
+            version: patch.version.applied_to(old.version.as_ref()),
+            weight: patch.weight.unwrap_or(old.weight),
+            locality: patch.locality.as_ref().unwrap_or(&old.locality).clone(),
+            metadata: patch.metadata.as_ref().unwrap_or(&old.metadata).clone(),
+            tags: patch.tags.as_ref().unwrap_or(&old.tags).clone(),
+            holder: old.holder.clone(),
+        })
+    }
+}
+
+/// Weight, incarnation, the counts of the collections.
+const FIXED_LEN: usize = 32;
+
+/// A number or a length before a text.
+const NUMBER_LEN: usize = 4;
+
+fn text_len(text: &str) -> usize {
+    NUMBER_LEN + text.len()
+}
+
+fn optional_len<T: AsRef<str>>(text: Option<&T>) -> usize {
+    1 + text.map_or(0, |text| text_len(text.as_ref()))
+}
+
+// === impl Patch ===
+
+impl<T: Clone> Patch<T> {
+    /// What becomes of `old`.
+    #[must_use]
+    pub fn applied_to(&self, old: Option<&T>) -> Option<T> {
+        match self {
+            Self::Keep => old.cloned(),
+            Self::Clear => None,
+            Self::Set(new) => Some(new.clone()),
+        }
+    }
+}

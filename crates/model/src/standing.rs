@@ -1,0 +1,135 @@
+//! How an instance stands: what is intended for it, what is observed of it, and its share of the load.
+
+use std::{fmt, str::FromStr};
+
+use crate::InvalidValue;
+
+/// What the operator or the owner intends for an instance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Availability {
+    /// It is to be used.
+    #[default]
+    Enabled,
+    /// It finishes what it has begun and is given nothing new.
+    Draining,
+    /// It is not to be used.
+    Disabled,
+}
+
+/// What is observed of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Health {
+    /// Nothing speaks against it.
+    Passing,
+    /// It works, with something to look at.
+    Warning,
+    /// It does not work.
+    Critical,
+    /// It is probed and nothing is known yet.
+    Unknown,
+}
+
+/// The share of the load that an instance takes, relative to its siblings. Zero takes none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Weight(u16);
+
+// === impl Availability ===
+
+impl Availability {
+    /// The word for it, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for Availability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Availability {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        [Self::Enabled, Self::Draining, Self::Disabled]
+            .into_iter()
+            .find(|availability| availability.as_str() == text)
+            .ok_or_else(|| {
+                let problem = format!("{text:?} is not one of enabled, draining, disabled");
+                InvalidValue::new("availability", problem)
+            })
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    /// The word for it, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passing => "passing",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+// === impl Weight ===
+
+impl Weight {
+    /// Wraps the number.
+    pub const fn new(weight: u16) -> Self {
+        Self(weight)
+    }
+
+    /// The number.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    fn refused(found: impl fmt::Display) -> InvalidValue {
+        InvalidValue::new("weight", format!("{found} is not one of 0–{}", u16::MAX))
+    }
+}
+
+impl Default for Weight {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl TryFrom<u32> for Weight {
+    type Error = InvalidValue;
+
+    fn try_from(weight: u32) -> Result<Self, InvalidValue> {
+        u16::try_from(weight).map(Self).map_err(|_| Self::refused(weight))
+    }
+}
+
+impl FromStr for Weight {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| Self::refused(format_args!("{text:?}")))
+    }
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
