@@ -4,6 +4,7 @@
 //! or a trait ([`Clock`]) through which a node receives what it must not fetch by itself.
 
 mod address;
+mod door;
 mod endpoint;
 mod error;
 mod ids;
@@ -23,6 +24,7 @@ pub mod limits;
 
 pub use address::Address;
 pub use clock::Clock;
+pub use door::DoorAddress;
 pub use endpoint::{Endpoint, Endpoints, Port};
 pub use error::InvalidValue;
 pub use ids::{ClusterId, Epoch, Generation, Incarnation, JoinNonce, LogIndex, MemberId, Revision, StateHash, Term};
