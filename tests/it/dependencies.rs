@@ -40,7 +40,7 @@ fn every_dependency_is_used() {
         check_uses(manifest, &sources, &mut offences);
     }
     let root = tree::file("Cargo.toml");
-    for dependency in declared(&root) {
+    for dependency in declared(&root).iter().filter(|it| !it.name.starts_with(OWN_PREFIX)) {
         let taken = |manifest| declared(manifest).iter().any(|taken| taken.name == dependency.name);
         if !manifests.iter().any(taken) {
             offences.add(
