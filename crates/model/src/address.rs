@@ -6,37 +6,45 @@ use crate::{InvalidValue, limits};
 
 /// An IPv4 or IPv6 address, or a host name (RFC 1123, kept in lower case because case has no meaning there).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address(Repr);
+pub struct Address(AddressKind);
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Repr {
+/// What an [`Address`] is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddressKind {
+    /// An IPv4 or IPv6 address.
     Ip(IpAddr),
+    /// A host name, valid where it comes from an [`Address`].
     Host(Arc<str>),
 }
 
 // === impl Address ===
 
 impl Address {
+    /// What it is.
+    pub fn kind(&self) -> &AddressKind {
+        &self.0
+    }
+
     /// The IP address, unless this is a host name.
     pub fn ip(&self) -> Option<IpAddr> {
         match &self.0 {
-            Repr::Ip(ip) => Some(*ip),
-            Repr::Host(_) => None,
+            AddressKind::Ip(ip) => Some(*ip),
+            AddressKind::Host(_) => None,
         }
     }
 
     /// The host name, unless this is an IP address.
-    pub fn host(&self) -> Option<&Arc<str>> {
+    pub fn host(&self) -> Option<&str> {
         match &self.0 {
-            Repr::Ip(_) => None,
-            Repr::Host(name) => Some(name),
+            AddressKind::Ip(_) => None,
+            AddressKind::Host(name) => Some(name),
         }
     }
 }
 
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Self {
-        Self(Repr::Ip(ip))
+        Self(AddressKind::Ip(ip))
     }
 }
 
@@ -45,7 +53,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if let Ok(ip) = text.parse() {
-            return Ok(Self(Repr::Ip(ip)));
+            return Ok(Self(AddressKind::Ip(ip)));
         }
         check_host(text).map_err(|problem| {
             InvalidValue::new(
@@ -53,7 +61,7 @@ impl FromStr for Address {
                 format!("{text:?} is neither an IP address nor a host name: {problem}"),
             )
         })?;
-        Ok(Self(Repr::Host(text.to_ascii_lowercase().into())))
+        Ok(Self(AddressKind::Host(text.to_ascii_lowercase().into())))
     }
 }
 
@@ -76,8 +84,8 @@ impl TryFrom<String> for Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Ip(ip) => ip.fmt(f),
-            Repr::Host(name) => f.pad(name),
+            AddressKind::Ip(ip) => ip.fmt(f),
+            AddressKind::Host(name) => f.pad(name),
         }
     }
 }

@@ -192,6 +192,31 @@ impl From<Revision> for Generation {
     }
 }
 
+// === impl StateHash ===
+
+impl StateHash {
+    /// The hash of a state without objects.
+    pub const EMPTY: Self = Self(0);
+
+    /// The hash of a state that has one object more.
+    #[must_use]
+    pub const fn plus(self, object: u128) -> Self {
+        Self(self.0.wrapping_add(object))
+    }
+
+    /// The hash of a state that has one object less.
+    #[must_use]
+    pub const fn minus(self, object: u128) -> Self {
+        Self(self.0.wrapping_sub(object))
+    }
+}
+
+impl Default for StateHash {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
 // === impl MemberId ===
 
 impl MemberId {

@@ -22,7 +22,7 @@ pub mod clock;
 pub mod envelope;
 pub mod limits;
 
-pub use address::Address;
+pub use address::{Address, AddressKind};
 pub use clock::Clock;
 pub use door::DoorAddress;
 pub use endpoint::{Endpoint, Endpoints, Port};

@@ -162,7 +162,7 @@ impl InstanceSpec {
     pub fn encoded_len(&self) -> usize {
         let parts = &self.0;
         let endpoints = parts.endpoints.iter().map(|endpoint| {
-            let host = endpoint.address.host().map_or(16, |host| text_len(host));
+            let host = endpoint.address.host().map_or(16, text_len);
             NUMBER_LEN + host + optional_len(endpoint.protocol.as_ref())
         });
         let metadata = parts

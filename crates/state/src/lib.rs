@@ -1,1 +1,31 @@
-//! The replicated state machine: Command in, Outcome and Events out
+//! The replicated state machine: a [`Command`] in, an [`Outcome`] and [`Event`]s out.
+//!
+//! [`State`] is a plain struct. It has no clock, no randomness, no IO, no threads and no log, and iterates in
+//! order only: members that apply the same entries come to the same state, which [`State::hash`] proves.
+//!
+//! # Invariants
+//!
+//! - Apply is total: a command that cannot be done comes to [`Outcome::Rejected`], never to an error or a panic.
+//!   Only bytes that are no command of this version at all are an error; the node that reads them must stop.
+//! - A command that changes nothing gives no event and leaves every revision as it was.
+//! - A clone costs O(1) and never changes: it is the readers' view.
+//! - An intent (draining, disabled) lasts until it is set anew or the instance is deregistered. Neither a
+//!   repeated registration, nor a new incarnation, nor a takeover makes an instance available again.
+
+mod apply;
+mod catalog;
+mod command;
+mod event;
+mod format;
+mod outcome;
+mod roster;
+mod state;
+
+pub mod snapshot;
+
+pub use catalog::Service;
+pub use command::{Command, CommandError};
+pub use event::Event;
+pub use outcome::{Change, Effect, Limit, Outcome, Rejection};
+pub use quorate_model::{InstancePatch, StateHash, Takeover};
+pub use state::{Cluster, State};

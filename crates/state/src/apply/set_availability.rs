@@ -1,0 +1,26 @@
+//! `SetAvailability`: the operator's or owner's intent for an instance changes.
+
+use quorate_model::{Availability, Generation, InstanceKey};
+
+use super::{Applied, existing};
+use crate::{Effect, Outcome, State};
+
+/// Sets the intent, which lasts until it is set anew or the instance is deregistered.
+pub(super) fn apply(
+    state: &mut State,
+    key: &InstanceKey,
+    availability: Availability,
+    generation: Option<Generation>,
+) -> Applied {
+    let current = existing(state, key, generation)?;
+    let outcome = |revision, effect| Outcome::AvailabilitySet {
+        generation: current.generation(),
+        revision,
+        effect,
+    };
+    if current.availability() == availability {
+        return Ok((outcome(current.modify_revision(), Effect::Unchanged), None));
+    }
+    let event = super::change(state, &current, |parts| parts.availability = availability);
+    Ok((outcome(state.revision(), Effect::Changed), Some(event)))
+}
