@@ -292,17 +292,11 @@ pub mod propose_response {
     /// A command that took effect, or was rejected by the state machine.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Applied {
-        /// The entry's place in the log.
-        #[prost(uint64, tag = "1")]
-        pub log_index: u64,
-        /// The term of the leader.
-        #[prost(uint64, tag = "2")]
-        pub term: u64,
-        /// The outcome, encoded.
-        #[prost(bytes = "bytes", tag = "3")]
+        /// The outcome, encoded; kept as it is by whoever passes it on.
+        #[prost(bytes = "bytes", tag = "1")]
         pub outcome: ::prost::bytes::Bytes,
         /// The revision of the entry.
-        #[prost(uint64, tag = "4")]
+        #[prost(uint64, tag = "2")]
         pub revision: u64,
     }
     /// What came of it.

@@ -219,17 +219,14 @@ pub struct UpdateRequest {
     /// A new weight; absent leaves it.
     #[prost(uint32, optional, tag = "7")]
     pub weight: ::core::option::Option<u32>,
-    /// A new region; absent leaves it, empty removes it.
-    #[prost(string, optional, tag = "8")]
-    pub region: ::core::option::Option<::prost::alloc::string::String>,
-    /// A new zone; absent leaves it, empty removes it.
-    #[prost(string, optional, tag = "9")]
-    pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    /// A new region and zone in place of both; absent leaves both.
+    #[prost(message, optional, tag = "8")]
+    pub locality: ::core::option::Option<update_request::Locality>,
     /// New metadata in place of all that is there; absent leaves it.
-    #[prost(message, optional, tag = "10")]
+    #[prost(message, optional, tag = "9")]
     pub metadata: ::core::option::Option<update_request::MetadataMap>,
     /// New tags in place of all that are there; absent leaves them.
-    #[prost(message, optional, tag = "11")]
+    #[prost(message, optional, tag = "10")]
     pub tags: ::core::option::Option<update_request::TagSet>,
 }
 /// Nested message and enum types in `UpdateRequest`.
@@ -240,6 +237,16 @@ pub mod update_request {
         /// 1 to 16 endpoints.
         #[prost(message, repeated, tag = "1")]
         pub endpoints: ::prost::alloc::vec::Vec<super::Endpoint>,
+    }
+    /// A place that may be absent as a whole: a zone says little without its region.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Locality {
+        /// The region; empty for none.
+        #[prost(string, tag = "1")]
+        pub region: ::prost::alloc::string::String,
+        /// The zone; empty for none.
+        #[prost(string, tag = "2")]
+        pub zone: ::prost::alloc::string::String,
     }
     /// Metadata that may be absent as a whole.
     #[derive(Clone, PartialEq, ::prost::Message)]

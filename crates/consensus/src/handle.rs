@@ -1,0 +1,267 @@
+//! The raft node of this process, as the rest of the program sees it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use openraft::{
+    Raft, ReadPolicy,
+    alias::WatchReceiverOf,
+    async_runtime::WatchReceiver as _,
+    errors::{ClientWriteError, LinearizableReadError, RaftError},
+    metrics::RaftMetrics,
+};
+use quorate_model::{Epoch, LogIndex, MemberId, Term};
+use quorate_state::{Command, State};
+use tokio::time::timeout;
+
+use crate::{
+    error::{ProposeError, ReadIndexError, StartError},
+    network::{Connector, Identity, Links, PeerNetwork},
+    state_machine::StateMachine,
+    status::{Member, MemberRole, Role, Status},
+    storage::{Log, Snapshots},
+    timing::Timing,
+    type_config::{Applied, EncodedCommand, MemberInfo, TypeConfig},
+    view::{self, Stopping, ViewReader},
+};
+
+mod membership;
+mod shutdown;
+
+pub(crate) type QuorateRaft = Raft<TypeConfig, StateMachine>;
+type Metrics = RaftMetrics<TypeConfig>;
+
+/// How long the founder waits for its own first command.
+const BOOTSTRAP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a raft node is built from.
+#[derive(Debug)]
+pub struct Parts {
+    /// Who it is.
+    pub identity: Identity,
+    /// How fast it works.
+    pub timing: Timing,
+    /// Its log.
+    pub log: Log,
+    /// Its snapshots.
+    pub snapshots: Snapshots,
+    /// How it reaches its peers.
+    pub connector: Arc<dyn Connector>,
+}
+
+/// The raft node of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Consensus {
+    raft: QuorateRaft,
+    identity: Identity,
+    timing: Timing,
+    links: Arc<Links>,
+    views: ViewReader,
+    snapshots: Snapshots,
+}
+
+// === impl Consensus ===
+
+impl Consensus {
+    /// Loads what is stored and starts to take part. Its tasks live on the runtime that this is called on.
+    pub async fn start(parts: Parts) -> Result<Self, StartError> {
+        let Parts { identity, timing, log, snapshots, connector } = parts;
+        let config = Arc::new(timing.raft_config(identity.cluster_id)?);
+        let (publisher, views) = view::channel();
+        let state_machine = StateMachine::new(publisher, snapshots.clone());
+        let network = PeerNetwork::new(identity, Arc::clone(&connector), timing.election_min);
+        let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
+            .await
+            .map_err(|error| StartError::Storage(error.to_string()))?;
+        let links = Arc::new(Links::new(identity, connector));
+        Ok(Self { raft, identity, timing, links, views, snapshots })
+    }
+
+    /// Founds the cluster with this member as its only one. Finishes a founding that was interrupted, and does
+    /// nothing to a cluster that is founded.
+    pub async fn bootstrap(&self, info: MemberInfo, epoch: Epoch) -> Result<(), StartError> {
+        let failed = |problem: String| StartError::Bootstrap(problem);
+        let member_id = self.identity.member_id;
+        let pristine = !self.raft.is_initialized().await.map_err(|error| failed(error.to_string()))?;
+        if pristine {
+            let members = std::collections::BTreeMap::from([(member_id.get(), info)]);
+            self.raft.initialize(members).await.map_err(|error| failed(error.to_string()))?;
+        }
+        let found = Command::Found { cluster_id: self.identity.cluster_id, epoch };
+        let found = found.encode().map_err(|error| failed(error.to_string()))?;
+        let founding = async {
+            loop {
+                self.leader_known().await;
+                if self.view().cluster().is_some() {
+                    return Ok(());
+                }
+                match self.propose(member_id, found.clone(), BOOTSTRAP_TIMEOUT).await {
+                    Ok(_) => return Ok(()),
+                    // The fresh leader has not heard from its quorum, itself, yet.
+                    Err(ProposeError::NotLeader(_)) => tokio::time::sleep(self.timing.heartbeat).await,
+                    Err(error) => return Err(failed(error.to_string())),
+                }
+            }
+        };
+        timeout(BOOTSTRAP_TIMEOUT, founding).await.map_err(|_| failed("no leader was elected".to_owned()))?
+    }
+
+    /// Who this member is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The newest state that this member has applied. Never waits.
+    pub fn view(&self) -> Arc<State> {
+        self.views.load()
+    }
+
+    /// Waits until the entry at `index` is in the view.
+    pub async fn wait_applied(&self, index: LogIndex) -> Result<(), Stopping> {
+        self.views.wait_applied(index).await
+    }
+
+    /// Has `leader` commit and apply a command: here if that is this member, or else one hop away.
+    pub async fn propose(
+        &self,
+        leader: MemberId,
+        command: Bytes,
+        time_left: Duration,
+    ) -> Result<Applied, ProposeError> {
+        if leader == self.identity.member_id {
+            return self.propose_here(command, time_left).await;
+        }
+        match self.member(leader) {
+            Some(member) => self.links.propose(leader.get(), &member.info, command, time_left).await,
+            None => Err(ProposeError::NotLeader(None)),
+        }
+    }
+
+    pub(crate) async fn propose_here(&self, command: Bytes, time_left: Duration) -> Result<Applied, ProposeError> {
+        let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
+        let write = self.raft.client_write(EncodedCommand::new(command));
+        match timeout(time_left, write).await {
+            Ok(Ok(response)) => Ok(response.data),
+            Ok(Err(RaftError::APIError(error))) => Err(write_error(error)),
+            Ok(Err(RaftError::Fatal(error))) => Err(unknown(error.to_string())),
+            Err(_) => Err(unknown("it was not committed in time, and may still be".to_owned())),
+        }
+    }
+
+    /// The index that a linearizable read has to wait for: confirmed by a quorum after this was called, by
+    /// `leader`, who is this member or one hop away.
+    pub async fn read_index(&self, leader: MemberId, time_left: Duration) -> Result<LogIndex, ReadIndexError> {
+        if leader == self.identity.member_id {
+            return self.read_index_here(time_left).await;
+        }
+        match self.member(leader) {
+            Some(member) => self.links.read_index(leader.get(), &member.info, time_left).await,
+            None => Err(ReadIndexError::NotLeader(None)),
+        }
+    }
+
+    pub(crate) async fn read_index_here(&self, time_left: Duration) -> Result<LogIndex, ReadIndexError> {
+        let unconfirmed = |problem: String| ReadIndexError::Unconfirmed(problem);
+        match timeout(time_left, self.raft.get_read_linearizer(ReadPolicy::ReadIndex)).await {
+            Ok(Ok(linearizer)) => Ok(LogIndex::new(linearizer.read_log_id().index())),
+            Ok(Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)))) => {
+                Err(ReadIndexError::NotLeader(member_id(forward.leader_id)))
+            }
+            Ok(Err(error)) => Err(unconfirmed(error.to_string())),
+            Err(_) => Err(unconfirmed("no quorum answered in time".to_owned())),
+        }
+    }
+
+    /// Whom this member takes for the leader.
+    pub fn leader(&self) -> Option<MemberId> {
+        member_id(self.metrics().borrow_watched().current_leader)
+    }
+
+    /// Waits until this member knows of a leader.
+    pub async fn leader_known(&self) {
+        let mut metrics = self.metrics();
+        while metrics.borrow_watched().current_leader.is_none() && metrics.changed().await.is_ok() {}
+    }
+
+    /// Waits until anything about this member or its cluster has changed.
+    pub async fn status_changed(&self) {
+        // An error means that raft has stopped: nothing changes any more.
+        if self.metrics().changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// A member, if it belongs to the cluster as this member knows it.
+    pub fn member(&self, id: MemberId) -> Option<Member> {
+        self.status().members.into_iter().find(|member| member.id == id)
+    }
+
+    /// How this member sees itself and its cluster.
+    pub fn status(&self) -> Status {
+        let metrics = self.metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        let members = membership.nodes().filter_map(|(id, info)| {
+            Some(Member {
+                id: member_id(Some(*id))?,
+                info: info.clone(),
+                role: if membership.voter_ids().any(|voter| voter == *id) {
+                    MemberRole::Voter
+                } else {
+                    MemberRole::Learner
+                },
+                matched: matched(&metrics, *id),
+            })
+        });
+        Status {
+            role: Role::from(metrics.state),
+            term: Term::new(metrics.current_term),
+            leader: member_id(metrics.current_leader),
+            last_log: LogIndex::new(metrics.last_log_index.unwrap_or(0)),
+            applied: self.view().applied(),
+            members: members.collect(),
+        }
+    }
+
+    pub(crate) fn raft(&self) -> &QuorateRaft {
+        &self.raft
+    }
+
+    pub(crate) fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    fn metrics(&self) -> WatchReceiverOf<TypeConfig, Metrics> {
+        self.raft.metrics()
+    }
+}
+
+impl fmt::Debug for Consensus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consensus").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+fn write_error(error: ClientWriteError<TypeConfig>) -> ProposeError {
+    match error {
+        ClientWriteError::ForwardToLeader(forward) => ProposeError::NotLeader(member_id(forward.leader_id)),
+        ClientWriteError::LogEntryDiscarded(_) => {
+            ProposeError::OutcomeUnknown("the leader changed before it was committed".to_owned())
+        }
+        ClientWriteError::ChangeMembershipError(error) => ProposeError::Refused(error.to_string()),
+        ClientWriteError::PreconditionFailed(error) => ProposeError::Refused(error.to_string()),
+    }
+}
+
+fn member_id(id: Option<u64>) -> Option<MemberId> {
+    id.and_then(|id| id.try_into().ok())
+}
+
+/// The leader itself is not in its own replication metrics: what it has, it has.
+fn matched(metrics: &Metrics, id: u64) -> Option<LogIndex> {
+    let replication = metrics.replication.as_ref()?;
+    if id == metrics.id {
+        return metrics.last_log_index.map(LogIndex::new);
+    }
+    replication.get(&id)?.as_ref().map(|log_id| LogIndex::new(log_id.index))
+}

@@ -1,0 +1,19 @@
+//! The peer network: raft and forwarding between members, over gRPC.
+
+mod channel;
+mod client;
+mod forward;
+mod identity;
+mod server;
+mod wire;
+
+pub use channel::{BoxIo, Connector, Io};
+pub(crate) use client::PeerNetwork;
+pub(crate) use forward::Links;
+pub use forward::{AskError, Candidate, identify, request_join};
+pub use identity::Identity;
+pub use server::{Admission, AdmitError, peer_routes};
+
+/// The longest message between members: an append of entries, which the storage caps at 1 MiB and one entry,
+/// or a chunk of a snapshot.
+const MESSAGE_LEN_MAX: usize = 4 << 20;

@@ -1,0 +1,249 @@
+//! The sending side of raft: one client per peer and purpose.
+
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{Stream, StreamExt as _, stream};
+use openraft::{
+    OptionalSend,
+    base::{BoxFuture, BoxStream},
+    errors::{RPCError, ReplicationClosed, StreamingError, Unreachable},
+    network::{RPCOption, RaftNetworkFactory, RaftNetworkV2},
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
+        TransferLeaderResponse, VoteRequest, VoteResponse,
+    },
+};
+use quorate_proto::peer as pb;
+use tokio::time::timeout;
+use tonic::{Status, Streaming, service::interceptor::InterceptedService, transport::Channel};
+
+use super::{Connector, Identity, MESSAGE_LEN_MAX, channel, identity::Introduce, wire};
+use crate::{
+    snapshot::{Snapshot, SnapshotData},
+    type_config::{MemberInfo, TypeConfig, Vote},
+};
+
+/// How long a request of a replication stream may stay unanswered. A follower answers after its disk has
+/// synced, so this bounds the slowest disk that is still waited for; the entries are sent again afterwards.
+const REPLICATION_STALL_LIMIT: Duration = Duration::from_secs(5);
+
+type RaftClient = pb::raft_client::RaftClient<InterceptedService<Channel, Introduce>>;
+
+/// Makes the clients that raft asks for, one for each peer and purpose, so that a snapshot or a slow disk
+/// never delays a heartbeat.
+#[derive(Debug, Clone)]
+pub struct PeerNetwork {
+    identity: Identity,
+    connector: Arc<dyn Connector>,
+    heartbeat_stall_limit: Duration,
+}
+
+/// Raft's client of one peer, for one purpose.
+pub struct PeerClient {
+    target: u64,
+    client: RaftClient,
+    stall_limit: Duration,
+}
+
+// === impl PeerNetwork ===
+
+impl PeerNetwork {
+    /// A network in which this member is `identity`. A heartbeat that is not answered within
+    /// `heartbeat_stall_limit` is given up.
+    pub fn new(identity: Identity, connector: Arc<dyn Connector>, heartbeat_stall_limit: Duration) -> Self {
+        Self { identity, connector, heartbeat_stall_limit }
+    }
+
+    fn client(&self, target: u64, info: &MemberInfo, stall_limit: Duration) -> PeerClient {
+        let channel = channel::open(&self.connector, &info.peer_address);
+        let client = RaftClient::with_interceptor(channel, Introduce::new(self.identity, target))
+            .max_decoding_message_size(MESSAGE_LEN_MAX)
+            .max_encoding_message_size(MESSAGE_LEN_MAX);
+        PeerClient { target, client, stall_limit }
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for PeerNetwork {
+    type Network = PeerClient;
+
+    async fn new_client(&mut self, target: u64, info: &MemberInfo) -> PeerClient {
+        self.client(target, info, REPLICATION_STALL_LIMIT)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, info: &MemberInfo) -> PeerClient {
+        self.client(target, info, self.heartbeat_stall_limit)
+    }
+}
+
+// === impl PeerClient ===
+
+impl fmt::Debug for PeerClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerClient").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+impl PeerClient {
+    /// Waits for the answer of a single call, at most for the time that raft gives it.
+    async fn unary<T, E>(
+        &self,
+        option: &RPCOption,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+        parse: impl FnOnce(T) -> Result<E, wire::Malformed>,
+    ) -> Result<E, RPCError<TypeConfig>> {
+        let answered = timeout(option.hard_ttl(), call).await.map_err(|_| self.stalled())?;
+        let response = answered.map_err(|status| unreachable(&status))?;
+        Ok(parse(response.into_inner()).map_err(|error| unreachable(&error))?)
+    }
+
+    fn stalled(&self) -> Unreachable<TypeConfig> {
+        let message = format!("member {} does not answer", self.target);
+        unreachable(&io::Error::new(io::ErrorKind::TimedOut, message))
+    }
+}
+
+/// Raft backs off from an unreachable peer, and retries at once what failed otherwise: failures here are
+/// of the kind that do not go away at once.
+fn unreachable<E: std::error::Error + 'static>(error: &E) -> Unreachable<TypeConfig> {
+    Unreachable::new(error)
+}
+
+impl RaftNetworkV2<TypeConfig> for PeerClient {
+    type SnapshotData = SnapshotData;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let mut responses = self.stream_append(Box::pin(stream::iter([request])), option).await?;
+        match responses.next().await {
+            Some(result) => result.map(AppendEntriesResponse::from),
+            None => Err(unreachable(&io::Error::from(io::ErrorKind::UnexpectedEof)).into()),
+        }
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _option: RPCOption,
+    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let sent = Arc::clone(&in_flight);
+        let requests = input.map(move |request| {
+            sent.fetch_add(1, Ordering::Relaxed);
+            wire::append_to_wire(request)
+        });
+        Box::pin(async move {
+            let opened = timeout(self.stall_limit, self.client.append(requests)).await;
+            let response = opened.map_err(|_| self.stalled())?.map_err(|status| unreachable(&status))?;
+            let answers = Answers { peer: self, responses: response.into_inner(), in_flight };
+            let answers = stream::try_unfold(answers, |mut answers| async move {
+                Ok(answers.next().await?.map(|answer| (answer, answers)))
+            });
+            Ok(answers.boxed())
+        })
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let mut client = self.client.clone();
+        let call = client.vote(wire::vote_request_to_wire(&request));
+        self.unary(&option, call, wire::vote_response_from_wire).await
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let mut client = self.client.clone();
+        let call = client.pre_vote(wire::vote_request_to_wire(&request));
+        self.unary(&option, call, wire::vote_response_from_wire).await
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let chunks = snapshot.snapshot.chunk_count();
+        let header = wire::snapshot_header_to_wire(&vote, &snapshot.meta, chunks);
+        let header = pb::install_snapshot_request::Part::Header(header);
+        // A chunk that cannot be read ends the stream early; the receiver counts chunks and refuses.
+        let chunks = snapshot.snapshot.into_chunks().map_while(|chunk| match chunk {
+            Ok(bytes) => Some(pb::install_snapshot_request::Part::Chunk(bytes)),
+            Err(error) => {
+                tracing::error!(%error, "a snapshot cannot be read; sending it was given up");
+                None
+            }
+        });
+        let parts = stream::iter([header])
+            .chain(chunks)
+            .map(|part| pb::InstallSnapshotRequest { part: Some(part) });
+        let mut client = self.client.clone();
+        let call = self.unary(&option, client.install_snapshot(parts), |response| wire::vote_from_wire(response.vote));
+        tokio::select! {
+            biased;
+            closed = cancel => Err(closed.into()),
+            answered = call => Ok(SnapshotResponse::new(answered?)),
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let mut client = self.client.clone();
+        let call = client.transfer_leader(wire::transfer_to_wire(&request));
+        self.unary(&option, call, wire::transfer_result_from_wire).await
+    }
+}
+
+/// The answers to a replication stream, in the order of its requests.
+struct Answers<'a> {
+    peer: &'a PeerClient,
+    responses: Streaming<pb::AppendResponse>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+// === impl Answers ===
+
+impl Answers<'_> {
+    /// The next answer. Waits for ever while nothing is owed, and no longer than the stall limit otherwise.
+    async fn next(&mut self) -> Result<Option<StreamAppendResult<TypeConfig>>, RPCError<TypeConfig>> {
+        loop {
+            match timeout(self.peer.stall_limit, self.responses.message()).await {
+                Ok(answered) => return self.take(answered.map_err(|status| unreachable(&status))?),
+                Err(_) if self.in_flight.load(Ordering::Relaxed) == 0 => {}
+                Err(_) => return Err(self.peer.stalled().into()),
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        response: Option<pb::AppendResponse>,
+    ) -> Result<Option<StreamAppendResult<TypeConfig>>, RPCError<TypeConfig>> {
+        let Some(response) = response else { return Ok(None) };
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let result = wire::append_result_from_wire(response).map_err(|error| unreachable(&error))?;
+        Ok(Some(result))
+    }
+}

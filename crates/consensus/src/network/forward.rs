@@ -1,0 +1,227 @@
+//! What members ask of each other besides raft: to propose a command, to confirm a read, to be let in.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quorate_model::{ClusterId, DoorAddress, JoinNonce, LogIndex, MemberId, Revision};
+use quorate_proto::peer as pb;
+use quorate_state::Outcome;
+use tokio::time::timeout;
+use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
+
+use super::{Connector, Identity, MESSAGE_LEN_MAX, channel, identity::Introduce};
+use crate::{
+    error::{ProposeError, ReadIndexError},
+    type_config::{Applied, Calling, MemberInfo},
+};
+
+type ForwardClient = pb::forward_client::ForwardClient<InterceptedService<Channel, Introduce>>;
+
+/// Connections to the peers for what clients want of them, apart from those of raft.
+///
+/// Holds one per member that has ever led: as many as there are members at most.
+#[derive(Debug)]
+pub(crate) struct Links {
+    identity: Identity,
+    connector: Arc<dyn Connector>,
+    #[expect(clippy::disallowed_types, reason = "held for a map lookup, never across an await")]
+    channels: std::sync::Mutex<BTreeMap<u64, (DoorAddress, Channel)>>,
+}
+
+/// A process that wants to become a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its own random number: the same one gets the same member id, however often it asks.
+    pub nonce: JoinNonce,
+    /// Where it will be found.
+    pub info: MemberInfo,
+    /// How many more times a member that does not lead may pass the request on.
+    pub quota: u32,
+}
+
+/// Why a process that is no member yet did not get an answer from a member.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nobody answers there, or not now: worth another try.
+    #[error("{address} does not answer: {problem}")]
+    Unreachable {
+        /// Who was asked.
+        address: DoorAddress,
+        /// What happened.
+        problem: String,
+    },
+    /// The member said no.
+    #[error("{address} refuses: {problem}")]
+    Refused {
+        /// Who was asked.
+        address: DoorAddress,
+        /// The member's reason.
+        problem: String,
+    },
+}
+
+// === impl Links ===
+
+impl Links {
+    pub(crate) fn new(identity: Identity, connector: Arc<dyn Connector>) -> Self {
+        Self { identity, connector, channels: std::sync::Mutex::default() }
+    }
+
+    /// Has `leader` propose a command. It does not pass it on.
+    pub(crate) async fn propose(
+        &self,
+        leader: u64,
+        info: &MemberInfo,
+        command: Bytes,
+        time_left: Duration,
+    ) -> Result<Applied, ProposeError> {
+        let timeout_ms = u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX);
+        let request = pb::ProposeRequest { command, quota: 0, timeout_ms };
+        let mut client = self.client(leader, info);
+        let answered = timeout(time_left, client.propose(request)).await;
+        let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
+        let response = answered
+            .map_err(|_| unknown(format!("leader {leader} did not answer in time")))?
+            .map_err(|status| match channel::never_connected(&status) {
+                true => ProposeError::NotLeader(None),
+                false => unknown(format!("leader {leader}: {}", status.message())),
+            })?;
+        let result = response.into_inner().result.ok_or_else(|| unknown("an empty answer".to_owned()))?;
+        propose_result(result)
+    }
+
+    /// Asks `leader` for the index that a linearizable read has to wait for.
+    pub(crate) async fn read_index(
+        &self,
+        leader: u64,
+        info: &MemberInfo,
+        time_left: Duration,
+    ) -> Result<LogIndex, ReadIndexError> {
+        use pb::read_index_response::Result;
+        let mut client = self.client(leader, info);
+        let answered = timeout(time_left, client.read_index(pb::ReadIndexRequest {})).await;
+        let unconfirmed = |problem: &str| ReadIndexError::Unconfirmed(format!("leader {leader}: {problem}"));
+        let response = answered
+            .map_err(|_| unconfirmed("no answer in time"))?
+            .map_err(|status| unconfirmed(status.message()))?;
+        match response.into_inner().result {
+            Some(Result::Confirmed(confirmed)) => Ok(LogIndex::new(confirmed.log_index)),
+            Some(Result::NotLeader(hint)) => Err(ReadIndexError::NotLeader(leader_hint(&hint))),
+            Some(Result::Unconfirmed(problem)) => Err(unconfirmed(&problem)),
+            None => Err(unconfirmed("an empty answer")),
+        }
+    }
+
+    fn client(&self, target: u64, info: &MemberInfo) -> ForwardClient {
+        let introduce = Introduce::new(self.identity, target);
+        ForwardClient::with_interceptor(self.channel(target, &info.peer_address), introduce)
+            .max_decoding_message_size(MESSAGE_LEN_MAX)
+    }
+
+    fn channel(&self, target: u64, address: &DoorAddress) -> Channel {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        match channels.get(&target) {
+            Some((known, channel)) if known == address => channel.clone(),
+            _ => {
+                let channel = channel::open(&self.connector, address);
+                channels.insert(target, (address.clone(), channel.clone()));
+                channel
+            }
+        }
+    }
+}
+
+fn propose_result(result: pb::propose_response::Result) -> Result<Applied, ProposeError> {
+    use pb::propose_response::Result;
+    match result {
+        Result::Applied(applied) => {
+            let outcome = Outcome::decode(&applied.outcome)
+                .map_err(|error| ProposeError::OutcomeUnknown(format!("the outcome is not readable: {error}")))?;
+            Ok(Applied { revision: Revision::new(applied.revision), outcome: Some(outcome) })
+        }
+        Result::NotLeader(hint) => Err(ProposeError::NotLeader(leader_hint(&hint))),
+        Result::Refused(problem) => Err(ProposeError::Refused(problem)),
+        Result::Unknown(problem) => Err(ProposeError::OutcomeUnknown(problem)),
+    }
+}
+
+fn leader_hint(hint: &pb::NotLeader) -> Option<MemberId> {
+    hint.leader_id.and_then(|id| id.try_into().ok())
+}
+
+/// Asks who answers at `address`.
+pub async fn identify(
+    connector: &Arc<dyn Connector>,
+    address: &DoorAddress,
+    time_left: Duration,
+) -> Result<Identity, AskError> {
+    let mut client = admission_client(connector, address);
+    let response = ask(address, time_left, client.identify(pb::IdentifyRequest {})).await?;
+    identity(address, &response.cluster_id, response.member_id)
+}
+
+/// Asks the member at `address` to let `candidate` in, and answers who it is from now on.
+pub async fn request_join(
+    connector: &Arc<dyn Connector>,
+    address: &DoorAddress,
+    candidate: &Candidate,
+    time_left: Duration,
+) -> Result<Identity, AskError> {
+    let mut client = admission_client(connector, address);
+    let response = ask(address, time_left, client.join(join_request(candidate))).await?;
+    identity(address, &response.cluster_id, response.member_id)
+}
+
+fn join_request(candidate: &Candidate) -> pb::JoinRequest {
+    pb::JoinRequest {
+        nonce: Bytes::copy_from_slice(&candidate.nonce.get().to_be_bytes()),
+        peer_address: candidate.info.peer_address.to_string(),
+        client_address: candidate.info.client_address.to_string(),
+        promote: candidate.info.calling == Calling::Voter,
+        quota: candidate.quota,
+    }
+}
+
+fn admission_client(
+    connector: &Arc<dyn Connector>,
+    address: &DoorAddress,
+) -> pb::admission_client::AdmissionClient<Channel> {
+    pb::admission_client::AdmissionClient::new(channel::open(connector, address))
+}
+
+async fn ask<T>(
+    address: &DoorAddress,
+    time_left: Duration,
+    call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+) -> Result<T, AskError> {
+    let unreachable = |problem: String| AskError::Unreachable { address: address.clone(), problem };
+    let answered = timeout(time_left, call).await.map_err(|_| unreachable("no answer in time".to_owned()))?;
+    answered.map(tonic::Response::into_inner).map_err(|status| match status.code() {
+        tonic::Code::FailedPrecondition | tonic::Code::InvalidArgument => {
+            AskError::Refused { address: address.clone(), problem: status.message().to_owned() }
+        }
+        _ => unreachable(describe(&status)),
+    })
+}
+
+/// The innermost cause says what happened; the outer ones only that something did.
+fn describe(status: &Status) -> String {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(status);
+    let mut message = status.message().to_owned();
+    while let Some(error) = cause {
+        message = error.to_string();
+        cause = error.source();
+    }
+    message
+}
+
+fn identity(address: &DoorAddress, cluster_id: &str, member_id: u64) -> Result<Identity, AskError> {
+    let refused = |problem: String| AskError::Unreachable { address: address.clone(), problem };
+    let cluster_id: ClusterId = cluster_id.parse().map_err(|error| refused(format!("{error}")))?;
+    let member_id: MemberId = member_id.try_into().map_err(|error| refused(format!("{error}")))?;
+    Ok(Identity { cluster_id, member_id })
+}

@@ -1,0 +1,131 @@
+//! Who speaks to whom: every peer call says its cluster, sender and target, and a wrong one is refused.
+//!
+//! This keeps a node that was started with another cluster's data, or under an address that somebody else
+//! had before, from ever taking part in a raft that it does not belong to.
+
+use quorate_model::{ClusterId, MemberId};
+use tonic::{Request, Status, metadata::MetadataMap, service::Interceptor};
+
+const CLUSTER: &str = "quorate-cluster";
+const FROM: &str = "quorate-from";
+const TO: &str = "quorate-to";
+
+/// The member that this process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// Its cluster.
+    pub cluster_id: ClusterId,
+    /// Its id there.
+    pub member_id: MemberId,
+}
+
+/// Writes the caller's identity and the target into every request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Introduce {
+    identity: Identity,
+    target: u64,
+}
+
+/// Refuses requests that are not from this cluster, or not for this member.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckIdentity {
+    identity: Identity,
+}
+
+// === impl Introduce ===
+
+impl Introduce {
+    pub(crate) fn new(identity: Identity, target: u64) -> Self {
+        Self { identity, target }
+    }
+}
+
+impl Interceptor for Introduce {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let words = [
+            (CLUSTER, self.identity.cluster_id.to_string()),
+            (FROM, self.identity.member_id.to_string()),
+            (TO, self.target.to_string()),
+        ];
+        for (key, word) in words {
+            let word = word.parse().expect("digits are valid metadata");
+            request.metadata_mut().insert(key, word);
+        }
+        Ok(request)
+    }
+}
+
+// === impl CheckIdentity ===
+
+impl CheckIdentity {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self { identity }
+    }
+
+    fn check(&self, metadata: &MetadataMap) -> Result<(), String> {
+        let cluster_id: ClusterId = word(metadata, CLUSTER)?;
+        let from: MemberId = word(metadata, FROM)?;
+        let to: MemberId = word(metadata, TO)?;
+        let Identity { cluster_id: own_cluster_id, member_id } = self.identity;
+        if cluster_id != own_cluster_id {
+            return Err(format!("this member belongs to cluster {own_cluster_id}, not {cluster_id}"));
+        }
+        if to != member_id {
+            return Err(format!("this is member {member_id}, not {to}"));
+        }
+        if from == member_id {
+            return Err(format!("member {member_id} calls itself: two processes share an id or an address"));
+        }
+        Ok(())
+    }
+}
+
+impl Interceptor for CheckIdentity {
+    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        self.check(request.metadata()).map_err(Status::failed_precondition)?;
+        Ok(request)
+    }
+}
+
+fn word<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Result<T, String> {
+    metadata
+        .get(key)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse().ok())
+        .ok_or_else(|| format!("the metadata {key} is missing or malformed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(cluster: u128, member: u64) -> Identity {
+        Identity { cluster_id: ClusterId::new(cluster), member_id: member.try_into().unwrap() }
+    }
+
+    fn call(from: Identity, target: u64, receiver: Identity) -> Result<(), String> {
+        let request = Introduce::new(from, target).call(Request::new(())).unwrap();
+        match CheckIdentity::new(receiver).call(request) {
+            Ok(_) => Ok(()),
+            Err(status) => Err(status.message().to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_call_to_the_right_member_of_the_right_cluster_passes() {
+        assert_eq!(call(identity(7, 1), 2, identity(7, 2)), Ok(()));
+    }
+
+    #[test]
+    fn a_wrong_cluster_target_or_sender_is_refused() {
+        assert!(call(identity(8, 1), 2, identity(7, 2)).unwrap_err().contains("belongs to cluster"));
+        assert!(call(identity(7, 1), 3, identity(7, 2)).unwrap_err().contains("this is member 2"));
+        assert!(call(identity(7, 2), 2, identity(7, 2)).unwrap_err().contains("calls itself"));
+    }
+
+    #[test]
+    fn a_call_without_an_introduction_is_refused() {
+        let status = CheckIdentity::new(identity(7, 2)).call(Request::new(())).unwrap_err();
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+    }
+}

@@ -1,0 +1,218 @@
+//! The receiving side of the peer network.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use futures::{
+    Stream, StreamExt as _,
+    future::{self, BoxFuture},
+};
+use openraft::async_runtime::WatchReceiver as _;
+use quorate_model::{JoinNonce, MemberId};
+use quorate_proto::peer as pb;
+use tonic::{Request, Response, Status, Streaming, service::Routes};
+
+use super::{Candidate, MESSAGE_LEN_MAX, identity::CheckIdentity, wire};
+use crate::{
+    error::{ProposeError, ReadIndexError},
+    handle::Consensus,
+    snapshot,
+};
+
+/// How long a leader tries to confirm a read for a follower, which gives up by itself before that.
+const READ_INDEX_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Lets processes become members. Implemented by the application, which decides.
+pub trait Admission: Send + Sync + 'static {
+    /// Makes `candidate` a member and answers its id; the same nonce gets the same id.
+    fn admit(&self, candidate: Candidate) -> BoxFuture<'static, Result<MemberId, AdmitError>>;
+}
+
+/// A process was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdmitError {
+    /// Not now; the candidate asks again.
+    #[error("{0}")]
+    Retry(String),
+    /// Not like this; somebody has to change something.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What a member answers its peers, to be served at its peer door.
+pub fn peer_routes(consensus: Consensus, admission: Arc<dyn Admission>) -> Routes {
+    use pb::{admission_server::AdmissionServer, forward_server::ForwardServer, raft_server::RaftServer};
+    let check = CheckIdentity::new(consensus.identity());
+    let raft = RaftServer::new(Peers { consensus: consensus.clone() })
+        .max_decoding_message_size(MESSAGE_LEN_MAX)
+        .max_encoding_message_size(MESSAGE_LEN_MAX);
+    let forward = ForwardServer::new(Peers { consensus: consensus.clone() });
+    Routes::default()
+        .add_service(tonic::service::interceptor::InterceptedService::new(raft, check))
+        .add_service(tonic::service::interceptor::InterceptedService::new(forward, check))
+        .add_service(AdmissionServer::new(Gate { consensus, admission }))
+}
+
+/// Answers members.
+struct Peers {
+    consensus: Consensus,
+}
+
+/// Answers processes that are no members yet.
+struct Gate {
+    consensus: Consensus,
+    admission: Arc<dyn Admission>,
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+// === impl Peers ===
+
+#[tonic::async_trait]
+impl pb::raft_server::Raft for Peers {
+    type AppendStream = Pin<Box<dyn Stream<Item = Result<pb::AppendResponse, Status>> + Send>>;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<pb::AppendRequest>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        // A broken or malformed request ends the stream; the leader notices and starts another.
+        let requests = request.into_inner().map(|request| Ok(wire::append_from_wire(request?)?));
+        let requests = requests.map_while(|request: Result<_, Status>| {
+            request.inspect_err(|status| tracing::debug!(%status, "a replication stream ended")).ok()
+        });
+        let results = self.consensus.raft().stream_append(requests);
+        let responses = results.map(|result| result.map(wire::append_result_to_wire).map_err(unavailable));
+        Ok(Response::new(responses.boxed()))
+    }
+
+    async fn vote(&self, request: Request<pb::VoteRequest>) -> Result<Response<pb::VoteResponse>, Status> {
+        let request = wire::vote_request_from_wire(request.into_inner())?;
+        let response = self.consensus.raft().vote(request).await.map_err(unavailable)?;
+        Ok(Response::new(wire::vote_response_to_wire(&response)))
+    }
+
+    async fn pre_vote(&self, request: Request<pb::VoteRequest>) -> Result<Response<pb::VoteResponse>, Status> {
+        let request = wire::vote_request_from_wire(request.into_inner())?;
+        let response = self.consensus.raft().pre_vote(request).await.map_err(unavailable)?;
+        Ok(Response::new(wire::vote_response_to_wire(&response)))
+    }
+
+    async fn install_snapshot(
+        &self,
+        request: Request<Streaming<pb::InstallSnapshotRequest>>,
+    ) -> Result<Response<pb::InstallSnapshotResponse>, Status> {
+        let mut parts = request.into_inner();
+        let Some(pb::install_snapshot_request::Part::Header(header)) = next_part(&mut parts).await? else {
+            return Err(Status::invalid_argument("a snapshot begins with its header"));
+        };
+        let chunk_count = header.chunks;
+        let (vote, meta) = wire::snapshot_header_from_wire(header)?;
+        let mut receiver = snapshot::Receiver::new(self.consensus.snapshots(), meta).await.map_err(unavailable)?;
+        let mut received = 0;
+        while let Some(part) = next_part(&mut parts).await? {
+            let pb::install_snapshot_request::Part::Chunk(chunk) = part else {
+                return Err(Status::invalid_argument("a snapshot has one header"));
+            };
+            receiver.push(chunk).await.map_err(|error| Status::data_loss(error.to_string()))?;
+            received += 1;
+        }
+        if received != chunk_count {
+            return Err(Status::data_loss(format!("{received} of {chunk_count} chunks arrived")));
+        }
+        let snapshot = receiver.finish().map_err(|error| Status::data_loss(error.to_string()))?;
+        let installed = self.consensus.raft().install_full_snapshot(vote, snapshot).await;
+        let response = installed.map_err(unavailable)?;
+        Ok(Response::new(pb::InstallSnapshotResponse { vote: Some(wire::vote_to_wire(&response.vote)) }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<pb::TransferLeaderRequest>,
+    ) -> Result<Response<pb::TransferLeaderResponse>, Status> {
+        let request = wire::transfer_from_wire(request.into_inner())?;
+        let result = self.consensus.raft().handle_transfer_leader(request).await.map_err(unavailable)?;
+        Ok(Response::new(wire::transfer_result_to_wire(result)))
+    }
+}
+
+async fn next_part(
+    parts: &mut Streaming<pb::InstallSnapshotRequest>,
+) -> Result<Option<pb::install_snapshot_request::Part>, Status> {
+    match parts.message().await? {
+        Some(message) => {
+            let empty = || Status::invalid_argument("an empty part of a snapshot");
+            message.part.map(Some).ok_or_else(empty)
+        }
+        None => Ok(None),
+    }
+}
+
+#[tonic::async_trait]
+impl pb::forward_server::Forward for Peers {
+    async fn propose(&self, request: Request<pb::ProposeRequest>) -> Result<Response<pb::ProposeResponse>, Status> {
+        use pb::propose_response::{Applied, Result};
+        let request = request.into_inner();
+        let time_left = Duration::from_millis(request.timeout_ms.into());
+        let result = match self.consensus.propose_here(request.command, time_left).await {
+            Ok(applied) => {
+                let outcome = applied.outcome.ok_or_else(|| Status::internal("a command without an outcome"))?;
+                let outcome = outcome.encode().map_err(|error| Status::internal(error.to_string()))?;
+                Result::Applied(Applied { outcome, revision: applied.revision.get() })
+            }
+            Err(ProposeError::NotLeader(leader)) => Result::NotLeader(not_leader(leader)),
+            Err(ProposeError::Refused(problem)) => Result::Refused(problem),
+            Err(ProposeError::OutcomeUnknown(problem)) => Result::Unknown(problem),
+        };
+        Ok(Response::new(pb::ProposeResponse { result: Some(result) }))
+    }
+
+    async fn read_index(
+        &self,
+        _request: Request<pb::ReadIndexRequest>,
+    ) -> Result<Response<pb::ReadIndexResponse>, Status> {
+        use pb::read_index_response::{Confirmed, Result};
+        let result = match self.consensus.read_index_here(READ_INDEX_TIMEOUT).await {
+            Ok(index) => Result::Confirmed(Confirmed { log_index: index.get() }),
+            Err(ReadIndexError::NotLeader(leader)) => Result::NotLeader(not_leader(leader)),
+            Err(ReadIndexError::Unconfirmed(problem)) => Result::Unconfirmed(problem),
+        };
+        Ok(Response::new(pb::ReadIndexResponse { result: Some(result) }))
+    }
+}
+
+fn not_leader(leader: Option<MemberId>) -> pb::NotLeader {
+    pb::NotLeader { leader_id: leader.map(MemberId::get) }
+}
+
+// === impl Gate ===
+
+#[tonic::async_trait]
+impl pb::admission_server::Admission for Gate {
+    async fn identify(
+        &self,
+        _request: Request<pb::IdentifyRequest>,
+    ) -> Result<Response<pb::IdentifyResponse>, Status> {
+        let identity = self.consensus.identity();
+        let cluster_id = identity.cluster_id.to_string();
+        Ok(Response::new(pb::IdentifyResponse { cluster_id, member_id: identity.member_id.get() }))
+    }
+
+    async fn join(&self, request: Request<pb::JoinRequest>) -> Result<Response<pb::JoinResponse>, Status> {
+        let candidate = candidate(&request.into_inner())?;
+        let member_id = self.admission.admit(candidate).await.map_err(|error| match &error {
+            AdmitError::Retry(problem) => Status::unavailable(problem),
+            AdmitError::Refused(problem) => Status::failed_precondition(problem),
+        })?;
+        let cluster_id = self.consensus.identity().cluster_id.to_string();
+        Ok(Response::new(pb::JoinResponse { cluster_id, member_id: member_id.get() }))
+    }
+}
+
+fn candidate(request: &pb::JoinRequest) -> Result<Candidate, Status> {
+    let nonce = <[u8; 16]>::try_from(request.nonce.as_ref())
+        .map_err(|_| Status::invalid_argument("the nonce of a join has 16 bytes"))?;
+    let info = wire::member_info(&request.peer_address, &request.client_address, request.promote)?;
+    Ok(Candidate { nonce: JoinNonce::new(u128::from_be_bytes(nonce)), info, quota: request.quota })
+}

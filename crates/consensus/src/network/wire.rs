@@ -1,0 +1,283 @@
+//! Translates between raft's types and the messages of `peer.v1`.
+//!
+//! Commands are carried as the bytes they are. What a peer leaves out although raft needs it is a
+//! [`Malformed`] message, never a panic.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openraft::{
+    EntryPayload,
+    alias::{LogIdOf, VoteOf},
+    raft::{
+        AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderError, TransferLeaderRequest,
+        TransferLeaderResponse, VoteRequest, VoteResponse,
+    },
+};
+use quorate_proto::peer as pb;
+
+use crate::type_config::{
+    Calling, EncodedCommand, Entry, LeaderId, LogId, MemberInfo, Membership, SnapshotMeta, StoredMembership,
+    TypeConfig, Vote,
+};
+
+/// A message of a peer that lacks something or contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("malformed peer message: {0}")]
+pub(crate) struct Malformed(String);
+
+impl From<Malformed> for tonic::Status {
+    fn from(error: Malformed) -> Self {
+        Self::invalid_argument(error.to_string())
+    }
+}
+
+fn required<T>(what: &str, value: Option<T>) -> Result<T, Malformed> {
+    value.ok_or_else(|| Malformed(format!("{what} is missing")))
+}
+
+// --- votes and log ids ---
+
+pub(crate) fn vote_to_wire(vote: &VoteOf<TypeConfig>) -> pb::Vote {
+    pb::Vote { term: vote.leader_id.term, member_id: vote.leader_id.node_id, committed: vote.committed }
+}
+
+pub(crate) fn vote_from_wire(vote: Option<pb::Vote>) -> Result<Vote, Malformed> {
+    let vote = required("vote", vote)?;
+    Ok(if vote.committed {
+        Vote::new_committed(vote.term, vote.member_id)
+    } else {
+        Vote::new(vote.term, vote.member_id)
+    })
+}
+
+pub(crate) fn log_id_to_wire(log_id: &LogIdOf<TypeConfig>) -> pb::LogId {
+    pb::LogId { term: log_id.leader_id.term, member_id: log_id.leader_id.node_id, index: log_id.index }
+}
+
+pub(crate) fn log_id_from_wire(log_id: pb::LogId) -> LogId {
+    LogId::new(LeaderId { term: log_id.term, node_id: log_id.member_id }, log_id.index)
+}
+
+fn optional_log_id(log_id: Option<&LogId>) -> Option<pb::LogId> {
+    log_id.map(log_id_to_wire)
+}
+
+// --- entries and membership ---
+
+fn entry_to_wire(entry: Entry) -> pb::Entry {
+    let payload = match entry.payload {
+        EntryPayload::Blank => pb::entry::Payload::Blank(pb::entry::Blank {}),
+        EntryPayload::Normal(command) => pb::entry::Payload::Command(command.into_bytes()),
+        EntryPayload::Membership(membership) => pb::entry::Payload::Membership(membership_to_wire(&membership)),
+    };
+    pb::Entry { log_id: Some(log_id_to_wire(&entry.log_id)), payload: Some(payload) }
+}
+
+fn entry_from_wire(entry: pb::Entry) -> Result<Entry, Malformed> {
+    let log_id = log_id_from_wire(required("log_id of an entry", entry.log_id)?);
+    let payload = match required("payload of an entry", entry.payload)? {
+        pb::entry::Payload::Blank(_) => EntryPayload::Blank,
+        pb::entry::Payload::Command(bytes) => EntryPayload::Normal(EncodedCommand::new(bytes)),
+        pb::entry::Payload::Membership(membership) => EntryPayload::Membership(membership_from_wire(membership)?),
+    };
+    Ok(Entry { log_id, payload })
+}
+
+pub(crate) fn membership_to_wire(membership: &Membership) -> pb::Membership {
+    let configs = membership.get_joint_config().iter();
+    pb::Membership {
+        configs: configs.map(|ids| pb::membership::Voters { ids: ids.iter().copied().collect() }).collect(),
+        members: membership.nodes().map(|(id, info)| member_to_wire(*id, info)).collect(),
+    }
+}
+
+pub(crate) fn membership_from_wire(membership: pb::Membership) -> Result<Membership, Malformed> {
+    let configs: Vec<BTreeSet<u64>> =
+        membership.configs.into_iter().map(|voters| voters.ids.into_iter().collect()).collect();
+    let members: BTreeMap<u64, MemberInfo> =
+        membership.members.into_iter().map(member_from_wire).collect::<Result<_, _>>()?;
+    Membership::new(configs, members).map_err(|error| Malformed(format!("membership: {error}")))
+}
+
+fn member_to_wire(id: u64, info: &MemberInfo) -> pb::membership::Member {
+    pb::membership::Member {
+        id,
+        peer_address: info.peer_address.to_string(),
+        client_address: info.client_address.to_string(),
+        promote: info.calling == Calling::Voter,
+    }
+}
+
+fn member_from_wire(member: pb::membership::Member) -> Result<(u64, MemberInfo), Malformed> {
+    Ok((member.id, member_info(&member.peer_address, &member.client_address, member.promote)?))
+}
+
+/// What is known of a member, from the fields that say it wherever a message does.
+pub(crate) fn member_info(
+    peer_address: &str,
+    client_address: &str,
+    promote: bool,
+) -> Result<MemberInfo, Malformed> {
+    let parsed = |text: &str| text.parse().map_err(|error| Malformed(format!("{error}")));
+    Ok(MemberInfo {
+        peer_address: parsed(peer_address)?,
+        client_address: parsed(client_address)?,
+        calling: if promote { Calling::Voter } else { Calling::Learner },
+    })
+}
+
+// --- append ---
+
+pub(crate) fn append_to_wire(request: AppendEntriesRequest<TypeConfig>) -> pb::AppendRequest {
+    pb::AppendRequest {
+        vote: Some(vote_to_wire(&request.vote)),
+        previous: optional_log_id(request.prev_log_id.as_ref()),
+        entries: request.entries.into_iter().map(entry_to_wire).collect(),
+        leader_commit: optional_log_id(request.leader_commit.as_ref()),
+    }
+}
+
+pub(crate) fn append_from_wire(request: pb::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Malformed> {
+    let previous = request.previous.map(log_id_from_wire);
+    let entries = request.entries.into_iter().map(entry_from_wire).collect::<Result<Vec<_>, _>>()?;
+    // Raft counts on consecutive entries: a gap would be stored as if it were none.
+    let first = previous.as_ref().map_or(0, |previous| previous.index + 1);
+    if let Some((_, entry)) = (first..).zip(&entries).find(|(index, entry)| entry.log_id.index != *index) {
+        return Err(Malformed(format!("entry {} does not follow its predecessor", entry.log_id.index)));
+    }
+    Ok(AppendEntriesRequest {
+        vote: vote_from_wire(request.vote)?,
+        prev_log_id: previous,
+        entries,
+        leader_commit: request.leader_commit.map(log_id_from_wire),
+    })
+}
+
+pub(crate) fn append_result_to_wire(result: StreamAppendResult<TypeConfig>) -> pb::AppendResponse {
+    use pb::append_response::{Matched, Result};
+    let result = match result {
+        Ok(matched) => Result::Matched(Matched { log_id: optional_log_id(matched.as_ref()) }),
+        Err(StreamAppendError::Conflict(log_id)) => Result::Conflict(log_id_to_wire(&log_id)),
+        Err(StreamAppendError::HigherVote(vote)) => Result::HigherVote(vote_to_wire(&vote)),
+    };
+    pb::AppendResponse { result: Some(result) }
+}
+
+pub(crate) fn append_result_from_wire(
+    response: pb::AppendResponse,
+) -> Result<StreamAppendResult<TypeConfig>, Malformed> {
+    use pb::append_response::Result;
+    Ok(match required("result of an append", response.result)? {
+        Result::Matched(matched) => Ok(matched.log_id.map(log_id_from_wire)),
+        Result::Conflict(log_id) => Err(StreamAppendError::Conflict(log_id_from_wire(log_id))),
+        Result::HigherVote(vote) => Err(StreamAppendError::HigherVote(vote_from_wire(Some(vote))?)),
+    })
+}
+
+// --- votes asked and given ---
+
+pub(crate) fn vote_request_to_wire(request: &VoteRequest<TypeConfig>) -> pb::VoteRequest {
+    pb::VoteRequest {
+        vote: Some(vote_to_wire(&request.vote)),
+        last_log_id: optional_log_id(request.last_log_id.as_ref()),
+        leadership_transfer: request.leadership_transfer,
+    }
+}
+
+pub(crate) fn vote_request_from_wire(request: pb::VoteRequest) -> Result<VoteRequest<TypeConfig>, Malformed> {
+    let last_log_id = request.last_log_id.map(log_id_from_wire);
+    let mut parsed = VoteRequest::new(vote_from_wire(request.vote)?, last_log_id);
+    parsed.leadership_transfer = request.leadership_transfer;
+    Ok(parsed)
+}
+
+pub(crate) fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> pb::VoteResponse {
+    pb::VoteResponse {
+        vote: Some(vote_to_wire(&response.vote)),
+        granted: response.vote_granted,
+        last_log_id: optional_log_id(response.last_log_id.as_ref()),
+    }
+}
+
+pub(crate) fn vote_response_from_wire(response: pb::VoteResponse) -> Result<VoteResponse<TypeConfig>, Malformed> {
+    let last_log_id = response.last_log_id.map(log_id_from_wire);
+    Ok(VoteResponse::new(vote_from_wire(response.vote)?, last_log_id, response.granted))
+}
+
+// --- snapshots ---
+
+pub(crate) fn snapshot_header_to_wire(
+    vote: &Vote,
+    meta: &SnapshotMeta,
+    chunks: u64,
+) -> pb::install_snapshot_request::SnapshotHeader {
+    pb::install_snapshot_request::SnapshotHeader {
+        vote: Some(vote_to_wire(vote)),
+        last_log_id: optional_log_id(meta.last_log_id.as_ref()),
+        membership_log_id: optional_log_id(meta.last_membership.log_id().as_ref()),
+        membership: Some(membership_to_wire(meta.last_membership.membership())),
+        chunks,
+    }
+}
+
+pub(crate) fn snapshot_header_from_wire(
+    header: pb::install_snapshot_request::SnapshotHeader,
+) -> Result<(Vote, SnapshotMeta), Malformed> {
+    let membership = membership_from_wire(required("membership of a snapshot", header.membership)?)?;
+    let membership_log_id = header.membership_log_id.map(log_id_from_wire);
+    let meta = SnapshotMeta {
+        last_log_id: header.last_log_id.map(log_id_from_wire),
+        last_membership: StoredMembership::new(membership_log_id, membership),
+    };
+    Ok((vote_from_wire(header.vote)?, meta))
+}
+
+// --- leadership transfer ---
+
+pub(crate) fn transfer_to_wire(request: &TransferLeaderRequest<TypeConfig>) -> pb::TransferLeaderRequest {
+    pb::TransferLeaderRequest {
+        from: Some(vote_to_wire(request.from_leader())),
+        to: *request.to_node_id(),
+        last_log_id: optional_log_id(request.last_log_id()),
+    }
+}
+
+pub(crate) fn transfer_from_wire(
+    request: pb::TransferLeaderRequest,
+) -> Result<TransferLeaderRequest<TypeConfig>, Malformed> {
+    let last_log_id = request.last_log_id.map(log_id_from_wire);
+    Ok(TransferLeaderRequest::new(vote_from_wire(request.from)?, request.to, last_log_id))
+}
+
+pub(crate) fn transfer_result_to_wire(result: TransferLeaderResponse<TypeConfig>) -> pb::TransferLeaderResponse {
+    use pb::transfer_leader_response::{Accepted, NotFlushed, Result, VoteChanged};
+    let result = match result {
+        Ok(()) => Result::Accepted(Accepted {}),
+        Err(TransferLeaderError::VoteChanged { expected, actual }) => Result::VoteChanged(VoteChanged {
+            expected: Some(vote_to_wire(&expected)),
+            actual: Some(vote_to_wire(&actual)),
+        }),
+        Err(TransferLeaderError::LogNotFlushed { expected, actual }) => Result::NotFlushed(NotFlushed {
+            expected: optional_log_id(expected.as_ref()),
+            actual: optional_log_id(actual.as_ref()),
+        }),
+    };
+    pb::TransferLeaderResponse { result: Some(result) }
+}
+
+pub(crate) fn transfer_result_from_wire(
+    response: pb::TransferLeaderResponse,
+) -> Result<TransferLeaderResponse<TypeConfig>, Malformed> {
+    use pb::transfer_leader_response::Result;
+    Ok(match required("result of a transfer", response.result)? {
+        Result::Accepted(_) => Ok(()),
+        Result::VoteChanged(votes) => Err(TransferLeaderError::VoteChanged {
+            expected: vote_from_wire(votes.expected)?,
+            actual: vote_from_wire(votes.actual)?,
+        }),
+        Result::NotFlushed(logs) => Err(TransferLeaderError::LogNotFlushed {
+            expected: logs.expected.map(log_id_from_wire),
+            actual: logs.actual.map(log_id_from_wire),
+        }),
+    })
+}

@@ -1,0 +1,99 @@
+//! The types that raft is built on here, and short names for what openraft derives from them.
+
+use std::fmt;
+
+use bytes::Bytes;
+use openraft::{alias, impls};
+use quorate_model::{DoorAddress, Revision};
+use quorate_state::Outcome;
+
+/// A command as the leader encoded it. Followers store and ship these bytes as they are.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncodedCommand(Bytes);
+
+/// What applying an entry came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The revision of the entry.
+    pub revision: Revision,
+    /// The outcome of its command; nothing for an entry of raft's own.
+    pub outcome: Option<Outcome>,
+}
+
+/// What the cluster knows of a member besides its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberInfo {
+    /// Where the other members reach it.
+    pub peer_address: DoorAddress,
+    /// Where clients reach it.
+    pub client_address: DoorAddress,
+    /// What it is meant to become.
+    pub calling: Calling,
+}
+
+/// What a member is meant to become once it has caught up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Calling {
+    /// It is promoted and votes.
+    #[default]
+    Voter,
+    /// It stays a learner: a read replica.
+    Learner,
+}
+
+openraft::declare_raft_types!(
+    /// Quorate's raft.
+    pub TypeConfig:
+        D = EncodedCommand,
+        R = Applied,
+        NodeId = u64,
+        Node = MemberInfo,
+);
+
+pub(crate) type LeaderId = impls::leader_id_adv::LeaderId<u64, u64>;
+pub(crate) type LogId = alias::LogIdOf<TypeConfig>;
+pub(crate) type Vote = alias::VoteOf<TypeConfig>;
+pub(crate) type Entry = alias::EntryOf<TypeConfig>;
+pub(crate) type Membership = openraft::Membership<u64, MemberInfo>;
+pub(crate) type StoredMembership = alias::StoredMembershipOf<TypeConfig>;
+pub(crate) type SnapshotMeta = alias::SnapshotMetaOf<TypeConfig>;
+
+// === impl EncodedCommand ===
+
+impl EncodedCommand {
+    /// Wraps the bytes that [`quorate_state::Command::encode`] made.
+    pub fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+impl fmt::Debug for EncodedCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for EncodedCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "command of {} bytes", self.0.len())
+    }
+}
+
+// === impl MemberInfo ===
+
+impl fmt::Display for MemberInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.peer_address.fmt(f)
+    }
+}
