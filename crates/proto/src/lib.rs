@@ -5,6 +5,10 @@
 
 mod generated;
 
+pub mod convert;
+pub mod request;
+pub mod status;
+
 pub use generated::{cluster::v1 as cluster, peer::v1 as peer, registry::v1 as registry};
 
 /// The descriptors of all packages, for the reflection service.

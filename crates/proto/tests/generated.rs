@@ -3,6 +3,8 @@
 //! No protoc and no build script: protox compiles the files, and this test writes what is missing or
 //! different and then fails, so that running it twice brings the code up to date.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::{
     collections::BTreeSet,
     fs,

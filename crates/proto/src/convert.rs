@@ -1,0 +1,156 @@
+//! Conversions between messages and the model: whoever holds a value of the model holds a valid one.
+//!
+//! An empty text of a message means that nothing is stated. An enum number or mode that this version does
+//! not know is an error: guessing what a newer peer means would be worse than refusing it.
+
+use quorate_model::{Availability, Consistency, Health, Include, InvalidValue, Weight};
+use tonic::Status;
+
+use crate::{
+    registry::{self as pb, consistency::Mode},
+    status::Reason,
+};
+
+pub(crate) mod field;
+mod instance;
+#[cfg(test)]
+pub(crate) mod strategies;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use field::{Field as _, required};
+pub(crate) use instance::{holder, spec};
+
+/// A field of a message is not what it has to be; the message says which one and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct InvalidField {
+    field: String,
+    problem: InvalidValue,
+}
+
+// === impl InvalidField ===
+
+impl InvalidField {
+    /// `field`, as its path within the message (`endpoints[1].port`), has this `problem`.
+    pub fn new(field: impl Into<String>, problem: InvalidValue) -> Self {
+        let field = field.into();
+        Self { field, problem }
+    }
+
+    /// The path of the field within its message.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// What is wrong with its value.
+    pub fn problem(&self) -> &InvalidValue {
+        &self.problem
+    }
+
+    /// The same, seen from the message whose field `outer` holds the one with the field.
+    #[must_use]
+    pub(crate) fn within(self, outer: &str) -> Self {
+        Self::new(format!("{outer}.{}", self.field), self.problem)
+    }
+}
+
+impl From<InvalidField> for Status {
+    fn from(error: InvalidField) -> Self {
+        Reason::InvalidArgument.status(error.to_string())
+    }
+}
+
+/// The availability that a message states. It has to state one.
+pub fn availability(number: i32) -> Result<Availability, InvalidField> {
+    let refused =
+        |found: &str| InvalidValue::new("availability", format!("{found}; use ENABLED, DRAINING or DISABLED"));
+    match pb::Availability::try_from(number) {
+        Ok(pb::Availability::Enabled) => Ok(Availability::Enabled),
+        Ok(pb::Availability::Draining) => Ok(Availability::Draining),
+        Ok(pb::Availability::Disabled) => Ok(Availability::Disabled),
+        Ok(pb::Availability::Unspecified) => Err(refused("none is stated")),
+        Err(_) => Err(refused(&format!("{number} is not known"))),
+    }
+    .field("availability")
+}
+
+/// The message's word for an availability.
+pub const fn availability_to_wire(availability: Availability) -> pb::Availability {
+    match availability {
+        Availability::Enabled => pb::Availability::Enabled,
+        Availability::Draining => pb::Availability::Draining,
+        Availability::Disabled => pb::Availability::Disabled,
+    }
+}
+
+/// The health that a message states.
+pub fn health(number: i32) -> Result<Health, InvalidField> {
+    match pb::Health::try_from(number) {
+        Ok(pb::Health::Unknown) => Ok(Health::Unknown),
+        Ok(pb::Health::Passing) => Ok(Health::Passing),
+        Ok(pb::Health::Warning) => Ok(Health::Warning),
+        Ok(pb::Health::Critical) => Ok(Health::Critical),
+        Err(_) => Err(InvalidValue::new("health", format!("{number} is not known"))),
+    }
+    .field("health")
+}
+
+/// The message's word for a health.
+pub const fn health_to_wire(health: Health) -> pb::Health {
+    match health {
+        Health::Passing => pb::Health::Passing,
+        Health::Warning => pb::Health::Warning,
+        Health::Critical => pb::Health::Critical,
+        Health::Unknown => pb::Health::Unknown,
+    }
+}
+
+/// How fresh a read is asked to be: stale if nothing is said.
+pub fn consistency(message: Option<pb::Consistency>) -> Result<Consistency, InvalidField> {
+    let Some(message) = message else {
+        return Ok(Consistency::Stale);
+    };
+    match message.mode {
+        Some(Mode::Stale(_)) => Ok(Consistency::Stale),
+        Some(Mode::Linearizable(_)) => Ok(Consistency::Linearizable),
+        // A mode of a newer contract arrives as none at all.
+        None => required("consistency", "a mode that this version knows, stale or linearizable"),
+    }
+}
+
+/// The message for how fresh a read has to be.
+pub fn consistency_to_wire(consistency: Consistency) -> pb::Consistency {
+    // What the contract cannot say yet is asked for in its strongest words.
+    let mode = if consistency == Consistency::Stale {
+        Mode::Stale(pb::consistency::Stale {})
+    } else {
+        Mode::Linearizable(pb::consistency::Linearizable {})
+    };
+    pb::Consistency { mode: Some(mode) }
+}
+
+/// Which instances a message asks for: the usable ones if it does not say.
+pub fn include(number: i32) -> Result<Include, InvalidField> {
+    match pb::Include::try_from(number) {
+        Ok(pb::Include::Unspecified | pb::Include::Available) => Ok(Include::Usable),
+        Ok(pb::Include::All) => Ok(Include::All),
+        Err(_) => Err(InvalidValue::new(
+            "include",
+            format!("{number} is not known; use AVAILABLE or ALL"),
+        )),
+    }
+    .field("include")
+}
+
+/// The message's word for which instances are asked for.
+pub const fn include_to_wire(include: Include) -> pb::Include {
+    match include {
+        Include::Usable => pb::Include::Available,
+        Include::All => pb::Include::All,
+    }
+}
+
+pub(crate) fn weight(stated: Option<u32>) -> Result<Option<Weight>, InvalidField> {
+    stated.map(Weight::try_from).transpose().field("weight")
+}

@@ -1,0 +1,162 @@
+//! The requests of the registry as values of the model, with their conversions in both directions: the server
+//! parses what the client states, so that each rule stands once.
+
+use std::num::NonZeroU64;
+
+use quorate_model::{
+    Availability, Consistency, Filter, Generation, InstanceId, InstanceKey, InstancePatch, InstanceSpec, NamespaceName,
+    ServiceKey, ServiceName, Takeover,
+};
+
+mod read;
+#[cfg(test)]
+pub(crate) mod tests;
+mod write;
+
+/// Most entries of one page of a listing, and how many there are unless fewer are asked for: with entries of
+/// common size a page stays far below the largest message.
+pub const PAGE_SIZE_MAX: usize = 1_000;
+
+/// See `Registry.Register`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Register {
+    /// What the instance is to be found by.
+    pub key: InstanceKey,
+    /// What is stated about it.
+    pub spec: InstanceSpec,
+    /// Whether another owner's registration may be pushed aside.
+    pub takeover: Takeover,
+    /// What keeps the registration.
+    pub lifetime: Lifetime,
+}
+
+/// What keeps a registration from going away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Lifetime {
+    /// Nothing: it stays until it is taken out.
+    #[default]
+    Persistent,
+    /// Renewals, of which none may be later than so many milliseconds after the one before.
+    Ttl {
+        /// The time between two renewals at most, in milliseconds.
+        ttl_ms: NonZeroU64,
+    },
+    /// A lease that others may share.
+    Lease {
+        /// Its id.
+        lease_id: NonZeroU64,
+    },
+}
+
+/// See `Registry.Update`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// The instance.
+    pub key: InstanceKey,
+    /// The only generation that may be touched; any, if absent.
+    pub generation: Option<Generation>,
+    /// What changes.
+    pub patch: InstancePatch,
+}
+
+/// See `Registry.Deregister`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deregister {
+    /// The instance.
+    pub key: InstanceKey,
+    /// The only generation that may be touched; any, if absent.
+    pub generation: Option<Generation>,
+}
+
+/// See `Registry.SetAvailability`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAvailability {
+    /// The instance.
+    pub key: InstanceKey,
+    /// The only generation that may be touched; any, if absent.
+    pub generation: Option<Generation>,
+    /// What is intended for the instance.
+    pub availability: Availability,
+}
+
+/// See `Registry.GetInstance`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GetInstance {
+    /// The instance.
+    pub key: InstanceKey,
+    /// How fresh the answer has to be.
+    pub consistency: Consistency,
+}
+
+/// See `Registry.Resolve`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// The service.
+    pub service: ServiceKey,
+    /// Which of its instances.
+    pub filter: Filter,
+    /// How fresh the answer has to be.
+    pub consistency: Consistency,
+}
+
+/// See `Registry.ListServices`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListServices {
+    /// Whose services.
+    pub namespace: NamespaceName,
+    /// How fresh the answer has to be.
+    pub consistency: Consistency,
+    /// Which part of the list.
+    pub page: Page<ServiceName>,
+}
+
+/// See `Registry.ListInstances`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListInstances {
+    /// The service.
+    pub service: ServiceKey,
+    /// How fresh the answer has to be.
+    pub consistency: Consistency,
+    /// Which part of the list.
+    pub page: Page<InstanceId>,
+}
+
+/// A part of a list that is ordered by names. Its token on the wire is the last name of the page before: it
+/// stays good on every member and while the list changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<K> {
+    /// At most so many entries: 1–[`PAGE_SIZE_MAX`].
+    size: usize,
+    /// The entry before the first one; absent for the start of the list.
+    after: Option<K>,
+}
+
+// === impl Page ===
+
+impl<K> Page<K> {
+    /// The page behind `after`, of `size` entries; 0 stands for as many as there may be, and so does more than that.
+    #[must_use]
+    pub fn new(size: usize, after: Option<K>) -> Self {
+        let size = match size {
+            0 => PAGE_SIZE_MAX,
+            _ => size.min(PAGE_SIZE_MAX),
+        };
+        Self { size, after }
+    }
+
+    /// At most so many entries: 1–[`PAGE_SIZE_MAX`].
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The entry before the first one; absent for the start of the list.
+    pub fn after(&self) -> Option<&K> {
+        self.after.as_ref()
+    }
+}
+
+impl<K> Default for Page<K> {
+    fn default() -> Self {
+        Self::new(PAGE_SIZE_MAX, None)
+    }
+}

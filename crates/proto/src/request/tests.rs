@@ -1,0 +1,233 @@
+//! Requests come back from the wire as they were, and bad ones are refused by field.
+
+use std::num::NonZeroU64;
+
+use proptest::prelude::*;
+use quorate_model::{InstanceKey, SpecParts};
+
+use super::*;
+use crate::{
+    convert::{InvalidField, strategies, tests::endpoint},
+    registry as pb,
+};
+
+/// Sends a request through its message and back.
+fn sent<R, M>(request: R) -> R
+where
+    M: From<R> + TryInto<R, Error = InvalidField>,
+{
+    M::from(request).try_into().unwrap()
+}
+
+fn lifetime() -> impl Strategy<Value = Lifetime> {
+    prop_oneof![
+        Just(Lifetime::Persistent),
+        any::<NonZeroU64>().prop_map(|ttl_ms| Lifetime::Ttl { ttl_ms }),
+        any::<NonZeroU64>().prop_map(|lease_id| Lifetime::Lease { lease_id }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn register_comes_back(key in strategies::key(), spec in strategies::spec(), takeover: bool, lifetime in lifetime()) {
+        let takeover = if takeover { Takeover::Allowed } else { Takeover::Forbidden };
+        let request = Register { key, spec, takeover, lifetime };
+        prop_assert_eq!(sent::<_, pb::RegisterRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn update_comes_back(key in strategies::key(), generation in strategies::generation(), patch in strategies::patch()) {
+        let request = Update { key, generation, patch };
+        prop_assert_eq!(sent::<_, pb::UpdateRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn deregister_comes_back(key in strategies::key(), generation in strategies::generation()) {
+        let request = Deregister { key, generation };
+        prop_assert_eq!(sent::<_, pb::DeregisterRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn set_availability_comes_back(
+        key in strategies::key(),
+        generation in strategies::generation(),
+        availability in strategies::availability(),
+    ) {
+        let request = SetAvailability { key, generation, availability };
+        prop_assert_eq!(sent::<_, pb::SetAvailabilityRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn get_instance_comes_back(key in strategies::key(), consistency in strategies::consistency()) {
+        let request = GetInstance { key, consistency };
+        prop_assert_eq!(sent::<_, pb::GetInstanceRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn resolve_comes_back(
+        key in strategies::key(),
+        filter in strategies::filter(),
+        consistency in strategies::consistency(),
+    ) {
+        let request = Resolve { service: key.service_key(), filter, consistency };
+        prop_assert_eq!(sent::<_, pb::ResolveRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn listings_come_back(
+        key in strategies::key(),
+        consistency in strategies::consistency(),
+        size: usize,
+        continued: bool,
+    ) {
+        let services = ListServices {
+            namespace: key.namespace.clone(),
+            consistency,
+            page: Page::new(size, continued.then(|| key.service.clone())),
+        };
+        prop_assert_eq!(sent::<_, pb::ListServicesRequest>(services.clone()), services);
+        let instances = ListInstances {
+            service: key.service_key(),
+            consistency,
+            page: Page::new(size, continued.then_some(key.id)),
+        };
+        prop_assert_eq!(sent::<_, pb::ListInstancesRequest>(instances.clone()), instances);
+    }
+}
+
+#[test]
+fn an_absent_weight_is_the_default_one() {
+    let message = pb::RegisterRequest {
+        weight: None,
+        ..registration()
+    };
+    assert_eq!(Register::try_from(message).unwrap().spec.weight().get(), 100);
+}
+
+#[test]
+fn a_page_is_never_empty_and_never_over_the_limit() {
+    assert_eq!(Page::<ServiceName>::new(0, None).size(), PAGE_SIZE_MAX);
+    assert_eq!(Page::<ServiceName>::new(1, None).size(), 1);
+    assert_eq!(Page::<ServiceName>::new(PAGE_SIZE_MAX + 1, None).size(), PAGE_SIZE_MAX);
+}
+
+type Spoil<'a> = Box<dyn Fn(&mut pb::RegisterRequest) + 'a>;
+
+#[test]
+fn every_bad_field_of_a_registration_is_named() {
+    let long = "x".repeat(129);
+    let cases: Vec<(&str, Spoil<'_>)> = vec![
+        ("namespace", Box::new(|message| message.namespace = "a b".into())),
+        ("service", Box::new(|message| message.service.clear())),
+        ("service", Box::new(|message| message.service.clone_from(&long))),
+        ("id", Box::new(|message| message.id = "ä".into())),
+        ("version", Box::new(|message| message.version = "1 2".into())),
+        ("endpoints", Box::new(|message| message.endpoints.clear())),
+        (
+            "endpoints",
+            Box::new(|message| message.endpoints = vec![endpoint("h", 1); 17]),
+        ),
+        (
+            "endpoints[1].address",
+            Box::new(|message| message.endpoints[1].address = "a b".into()),
+        ),
+        ("endpoints[0].port", Box::new(|message| message.endpoints[0].port = 0)),
+        (
+            "endpoints[1].port",
+            Box::new(|message| message.endpoints[1].port = 65_536),
+        ),
+        (
+            "endpoints[0].protocol",
+            Box::new(|message| message.endpoints[0].protocol = "/".into()),
+        ),
+        ("weight", Box::new(|message| message.weight = Some(65_536))),
+        ("region", Box::new(|message| message.region = " ".into())),
+        ("zone", Box::new(|message| message.zone.clone_from(&long))),
+        (
+            "metadata",
+            Box::new(|message| drop(message.metadata.insert("a b".into(), String::new()))),
+        ),
+        (
+            "metadata[k]",
+            Box::new(|message| drop(message.metadata.insert("k".into(), "\u{7}".into()))),
+        ),
+        (
+            "tags[1]",
+            Box::new(|message| message.tags = vec!["fine".into(), String::new()]),
+        ),
+        ("owner", Box::new(|message| message.owner.clone_from(&long))),
+        (
+            "lease_id",
+            Box::new(|message| (message.ttl_ms, message.lease_id) = (1, 1)),
+        ),
+    ];
+    for (field, spoil) in cases {
+        let mut message = registration();
+        spoil(&mut message);
+        assert_eq!(Register::try_from(message).unwrap_err().field(), field);
+    }
+}
+
+#[test]
+fn a_bad_field_within_a_patch_is_named_by_its_path() {
+    let locality = pb::update_request::Locality {
+        region: String::new(),
+        zone: "/".into(),
+    };
+    let message = pb::UpdateRequest {
+        locality: Some(locality),
+        ..update()
+    };
+    assert_eq!(Update::try_from(message).unwrap_err().field(), "locality.zone");
+    let endpoints = pb::update_request::EndpointList {
+        endpoints: vec![endpoint("h", 0)],
+    };
+    let message = pb::UpdateRequest {
+        endpoints: Some(endpoints),
+        ..update()
+    };
+    assert_eq!(
+        Update::try_from(message).unwrap_err().field(),
+        "endpoints.endpoints[0].port"
+    );
+}
+
+#[test]
+fn an_empty_list_of_endpoints_is_no_patch() {
+    let message = pb::UpdateRequest {
+        endpoints: Some(pb::update_request::EndpointList::default()),
+        ..update()
+    };
+    assert_eq!(Update::try_from(message).unwrap_err().field(), "endpoints.endpoints");
+}
+
+pub(crate) fn register(parts: SpecParts) -> Register {
+    let (namespace, service, id) = ("default", "payments", "a");
+    Register {
+        key: InstanceKey {
+            namespace: namespace.try_into().unwrap(),
+            service: service.try_into().unwrap(),
+            id: id.try_into().unwrap(),
+        },
+        spec: InstanceSpec::new(parts).unwrap(),
+        takeover: Takeover::Forbidden,
+        lifetime: Lifetime::Persistent,
+    }
+}
+
+fn registration() -> pb::RegisterRequest {
+    pb::RegisterRequest {
+        service: "payments".into(),
+        id: "a".into(),
+        endpoints: vec![endpoint("10.0.0.1", 80), endpoint("host.example", 81)],
+        ..pb::RegisterRequest::default()
+    }
+}
+
+fn update() -> pb::UpdateRequest {
+    pb::UpdateRequest {
+        service: "payments".into(),
+        id: "a".into(),
+        ..pb::UpdateRequest::default()
+    }
+}

@@ -1,0 +1,215 @@
+//! Requests that change the catalog.
+
+use std::num::NonZeroU64;
+
+use quorate_model::{
+    Generation, Incarnation, InstanceKey, InstancePatch, InvalidValue, Locality, Patch, SpecParts, Takeover, Version,
+    Weight,
+};
+
+use crate::{
+    convert::{
+        self, InvalidField,
+        field::{self, Field as _, optional, optional_to_wire, text},
+        holder, spec,
+    },
+    registry::{self as pb, update_request as parts},
+    request::{Deregister, Lifetime, Register, SetAvailability, Update},
+};
+
+// === impl Register ===
+
+impl TryFrom<pb::RegisterRequest> for Register {
+    type Error = InvalidField;
+
+    fn try_from(message: pb::RegisterRequest) -> Result<Self, InvalidField> {
+        Ok(Self {
+            key: key(message.namespace, message.service, message.id)?,
+            takeover: if message.takeover {
+                Takeover::Allowed
+            } else {
+                Takeover::Forbidden
+            },
+            lifetime: lifetime(message.ttl_ms, message.lease_id)?,
+            spec: spec(SpecParts {
+                endpoints: field::endpoints(message.endpoints)?,
+                version: optional("version", message.version)?,
+                weight: convert::weight(message.weight)?.unwrap_or_default(),
+                locality: field::locality(message.region, message.zone)?,
+                metadata: field::metadata(message.metadata)?,
+                tags: field::tags(message.tags)?,
+                holder: holder(message.owner, message.incarnation)?,
+            })?,
+        })
+    }
+}
+
+impl From<Register> for pb::RegisterRequest {
+    fn from(request: Register) -> Self {
+        let spec = &request.spec;
+        let (ttl_ms, lease_id) = match request.lifetime {
+            Lifetime::Persistent => (0, 0),
+            Lifetime::Ttl { ttl_ms } => (ttl_ms.get(), 0),
+            Lifetime::Lease { lease_id } => (0, lease_id.get()),
+        };
+        Self {
+            namespace: request.key.namespace.into(),
+            service: request.key.service.into(),
+            id: request.key.id.into(),
+            version: optional_to_wire(spec.version()),
+            endpoints: field::endpoints_to_wire(spec.endpoints()),
+            weight: Some(spec.weight().get().into()),
+            region: optional_to_wire(spec.locality().region.as_ref()),
+            zone: optional_to_wire(spec.locality().zone.as_ref()),
+            metadata: field::metadata_to_wire(spec.metadata()),
+            tags: field::tags_to_wire(spec.tags()),
+            owner: optional_to_wire(spec.holder().owner.as_ref()),
+            incarnation: spec.holder().incarnation.map_or(0, Incarnation::get),
+            takeover: request.takeover == Takeover::Allowed,
+            ttl_ms,
+            lease_id,
+        }
+    }
+}
+
+fn lifetime(ttl_ms: u64, lease_id: u64) -> Result<Lifetime, InvalidField> {
+    match (NonZeroU64::new(ttl_ms), NonZeroU64::new(lease_id)) {
+        (None, None) => Ok(Lifetime::Persistent),
+        (Some(ttl_ms), None) => Ok(Lifetime::Ttl { ttl_ms }),
+        (None, Some(lease_id)) => Ok(Lifetime::Lease { lease_id }),
+        (Some(_), Some(_)) => {
+            let problem = "a TTL and a lease are given; a registration is kept by one of them";
+            Err(InvalidValue::new("lifetime", problem)).field("lease_id")
+        }
+    }
+}
+
+// === impl Update ===
+
+impl TryFrom<pb::UpdateRequest> for Update {
+    type Error = InvalidField;
+
+    fn try_from(message: pb::UpdateRequest) -> Result<Self, InvalidField> {
+        Ok(Self {
+            key: key(message.namespace, message.service, message.id)?,
+            generation: message.generation.map(Generation::new),
+            patch: InstancePatch {
+                endpoints: message
+                    .endpoints
+                    .map(|list| field::endpoints(list.endpoints))
+                    .transpose()
+                    .map_err(|error| error.within("endpoints"))?,
+                version: version_patch(message.version)?,
+                weight: convert::weight(message.weight)?,
+                locality: message
+                    .locality
+                    .map(|place| field::locality(place.region, place.zone))
+                    .transpose()
+                    .map_err(|error| error.within("locality"))?,
+                metadata: message.metadata.map(|map| field::metadata(map.entries)).transpose()?,
+                tags: message.tags.map(|set| field::tags(set.tags)).transpose()?,
+            },
+        })
+    }
+}
+
+impl From<Update> for pb::UpdateRequest {
+    fn from(request: Update) -> Self {
+        let patch = &request.patch;
+        Self {
+            namespace: request.key.namespace.into(),
+            service: request.key.service.into(),
+            id: request.key.id.into(),
+            generation: request.generation.map(Generation::get),
+            version: match &patch.version {
+                Patch::Keep => None,
+                Patch::Clear => Some(String::new()),
+                Patch::Set(version) => Some(version.to_string()),
+            },
+            endpoints: patch.endpoints.as_ref().map(|endpoints| parts::EndpointList {
+                endpoints: field::endpoints_to_wire(endpoints),
+            }),
+            weight: patch.weight.map(Weight::get).map(Into::into),
+            locality: patch.locality.as_ref().map(locality_to_wire),
+            metadata: patch.metadata.as_ref().map(|metadata| parts::MetadataMap {
+                entries: field::metadata_to_wire(metadata),
+            }),
+            tags: patch.tags.as_ref().map(|tags| parts::TagSet {
+                tags: field::tags_to_wire(tags),
+            }),
+        }
+    }
+}
+
+fn version_patch(stated: Option<String>) -> Result<Patch<Version>, InvalidField> {
+    let Some(stated) = stated else {
+        return Ok(Patch::Keep);
+    };
+    Ok(optional("version", stated)?.map_or(Patch::Clear, Patch::Set))
+}
+
+fn locality_to_wire(locality: &Locality) -> parts::Locality {
+    parts::Locality {
+        region: optional_to_wire(locality.region.as_ref()),
+        zone: optional_to_wire(locality.zone.as_ref()),
+    }
+}
+
+// === impl Deregister ===
+
+impl TryFrom<pb::DeregisterRequest> for Deregister {
+    type Error = InvalidField;
+
+    fn try_from(message: pb::DeregisterRequest) -> Result<Self, InvalidField> {
+        Ok(Self {
+            key: key(message.namespace, message.service, message.id)?,
+            generation: message.generation.map(Generation::new),
+        })
+    }
+}
+
+impl From<Deregister> for pb::DeregisterRequest {
+    fn from(request: Deregister) -> Self {
+        Self {
+            namespace: request.key.namespace.into(),
+            service: request.key.service.into(),
+            id: request.key.id.into(),
+            generation: request.generation.map(Generation::get),
+        }
+    }
+}
+
+// === impl SetAvailability ===
+
+impl TryFrom<pb::SetAvailabilityRequest> for SetAvailability {
+    type Error = InvalidField;
+
+    fn try_from(message: pb::SetAvailabilityRequest) -> Result<Self, InvalidField> {
+        Ok(Self {
+            key: key(message.namespace, message.service, message.id)?,
+            generation: message.generation.map(Generation::new),
+            availability: convert::availability(message.availability)?,
+        })
+    }
+}
+
+impl From<SetAvailability> for pb::SetAvailabilityRequest {
+    fn from(request: SetAvailability) -> Self {
+        Self {
+            namespace: request.key.namespace.into(),
+            service: request.key.service.into(),
+            id: request.key.id.into(),
+            generation: request.generation.map(Generation::get),
+            availability: convert::availability_to_wire(request.availability).into(),
+        }
+    }
+}
+
+/// The key that three fields of every request about one instance make up.
+pub(super) fn key(namespace: String, service: String, id: String) -> Result<InstanceKey, InvalidField> {
+    Ok(InstanceKey {
+        namespace: field::namespace(namespace)?,
+        service: text("service", service)?,
+        id: text("id", id)?,
+    })
+}
