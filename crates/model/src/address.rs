@@ -121,3 +121,65 @@ fn check_host(text: &str) -> Result<(), &'static str> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn addresses_and_host_names_parse() {
+        let longest = [["a"; 63].concat().as_str(); 3].join(".") + "." + &"b".repeat(61);
+        assert_eq!(longest.len(), 253);
+        for (text, shown) in [
+            ("10.0.0.1", "10.0.0.1"),
+            ("::1", "::1"),
+            ("2001:DB8::0:1", "2001:db8::1"),
+            ("localhost", "localhost"),
+            ("Web-1.Example.COM", "web-1.example.com"),
+            ("3com.com", "3com.com"),
+            (longest.as_str(), longest.as_str()),
+        ] {
+            assert_eq!(Address::try_from(text).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let label = "a".repeat(64);
+        let long = [["a"; 63].concat().as_str(); 4].join(".");
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a_b",
+            "a..b",
+            ".a",
+            "a.",
+            "-a",
+            "a-",
+            "a:80",
+            "[::1]",
+            "fe80::1%eth0",
+            "ä.de",
+            "256.1.1.1",
+            "1.2.3",
+            "10.0.0.1:80",
+            "http://a",
+            &label,
+            &long,
+        ] {
+            assert!(Address::try_from(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_parses_to_the_same(text in "[a-zA-Z0-9.:-]{1,20}") {
+            if let Ok(address) = Address::try_from(text) {
+                prop_assert_eq!(address.to_string().parse(), Ok(address));
+            }
+        }
+    }
+}

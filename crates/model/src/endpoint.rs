@@ -131,3 +131,44 @@ impl<'a> IntoIterator for &'a Endpoints {
         self.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(address: &str, port: u32) -> Endpoint {
+        Endpoint {
+            address: address.parse().unwrap(),
+            port: Port::try_from(port).unwrap(),
+            protocol: None,
+        }
+    }
+
+    #[test]
+    fn ports_are_1_to_65535() {
+        for port in [1_u32, 65_535] {
+            assert_eq!(u32::from(Port::try_from(port).unwrap().get()), port);
+        }
+        for bad in [0_u32, 65_536, u32::MAX] {
+            let message = Port::try_from(bad).unwrap_err().to_string();
+            assert_eq!(message, format!("invalid port: {bad} is not one of 1–65535"));
+        }
+        for bad in ["", "0", "65536", "-1", "http", "80 "] {
+            assert!(bad.parse::<Port>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_instance_has_1_to_16_endpoints() {
+        for (count, fits) in [(0, false), (1, true), (16, true), (17, false)] {
+            let endpoints = vec![endpoint("10.0.0.1", 80); count];
+            assert_eq!(Endpoints::try_from(endpoints).is_ok(), fits, "{count}");
+        }
+    }
+
+    #[test]
+    fn ipv6_is_shown_in_brackets() {
+        assert_eq!(endpoint("::1", 80).to_string(), "[::1]:80");
+        assert_eq!(endpoint("a.example", 80).to_string(), "a.example:80");
+    }
+}

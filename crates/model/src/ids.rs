@@ -248,3 +248,58 @@ fn parse_hex(what: &'static str, text: &str) -> Result<u128, InvalidValue> {
         .filter(|_| digits)
         .ok_or_else(|| InvalidValue::new(what, format!("{text:?} is not 32 hexadecimal digits")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_member_and_no_incarnation() {
+        assert!(MemberId::try_from(0).is_err());
+        assert!("0".parse::<Incarnation>().is_err());
+        assert_eq!(MemberId::try_from(1).unwrap(), MemberId::FIRST);
+    }
+
+    #[test]
+    fn member_ids_end() {
+        assert_eq!(MemberId::FIRST.next().map(MemberId::get), Some(2));
+        assert_eq!(MemberId::try_from(u64::MAX).unwrap().next(), None);
+    }
+
+    #[test]
+    fn decimal_ids_read_digits_only() {
+        assert_eq!("18446744073709551615".parse(), Ok(Revision::new(u64::MAX)));
+        for bad in ["", "+1", "-1", " 1", "1.0", "18446744073709551616"] {
+            assert!(bad.parse::<Revision>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn hex_ids_show_and_read_32_digits() {
+        let id = ClusterId::new(0xAB);
+        assert_eq!(id.to_string(), "000000000000000000000000000000ab");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in [
+            "",
+            "ab",
+            "+00000000000000000000000000000ab",
+            "0x0000000000000000000000000000ab",
+        ] {
+            assert!(bad.parse::<ClusterId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_revision_never_wraps() {
+        let top = Revision::new(u64::MAX);
+        assert_eq!(Revision::at(top, LogIndex::new(1)), top);
+    }
+
+    #[test]
+    fn hashes_add_up_in_any_order() {
+        let (one, two) = (u128::MAX - 1, u128::MAX / 2);
+        let sum = StateHash::EMPTY.plus(one).plus(two);
+        assert_eq!(sum, StateHash::EMPTY.plus(two).plus(one));
+        assert_eq!(sum.minus(one).minus(two), StateHash::EMPTY);
+    }
+}

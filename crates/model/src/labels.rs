@@ -134,3 +134,41 @@ impl<'a> IntoIterator for &'a Tags {
         self.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(keys: usize, value_len: usize) -> Result<Metadata, InvalidValue> {
+        // Keys of four bytes.
+        Metadata::parse((0..keys).map(|number| (format!("k{number:03}"), "v".repeat(value_len))))
+    }
+
+    #[test]
+    fn metadata_has_up_to_64_keys() {
+        assert_eq!(metadata(64, 0).unwrap().len(), 64);
+        assert!(metadata(65, 0).is_err());
+    }
+
+    #[test]
+    fn metadata_has_up_to_8_kib() {
+        let full = limits::METADATA_LEN_MAX - 4;
+        assert!(metadata(1, full).is_ok());
+        assert!(metadata(1, full + 1).is_err());
+        assert!(metadata(8, 1_020).is_ok());
+        assert!(metadata(8, 1_021).is_err());
+    }
+
+    #[test]
+    fn a_key_given_twice_is_refused() {
+        assert!(Metadata::parse([("k", "v"), ("k", "v")]).is_err());
+    }
+
+    #[test]
+    fn up_to_64_tags_of_which_repetitions_count_once() {
+        let tags = |count: usize| (0..count).map(|number| format!("t{number}"));
+        assert_eq!(Tags::parse(tags(64)).unwrap().len(), 64);
+        assert!(Tags::parse(tags(65)).is_err());
+        assert_eq!(Tags::parse(tags(64).chain(tags(64))).unwrap().len(), 64);
+    }
+}

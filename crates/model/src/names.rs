@@ -232,3 +232,102 @@ impl ServiceName {
         Self("-".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_have_1_to_128_characters() {
+        assert!(ServiceName::try_from("").is_err());
+        for len in [1, 127, 128] {
+            assert!(ServiceName::try_from("a".repeat(len)).is_ok(), "{len}");
+            assert!(NamespaceName::try_from("a".repeat(len)).is_ok(), "{len}");
+            assert!(InstanceId::try_from("a".repeat(len)).is_ok(), "{len}");
+            assert!(MetadataKey::try_from("a".repeat(len)).is_ok(), "{len}");
+            assert!(Version::try_from("1".repeat(len)).is_ok(), "{len}");
+        }
+        let long = "a".repeat(129);
+        assert!(ServiceName::try_from(long.as_str()).is_err());
+        assert!(NamespaceName::try_from(long.as_str()).is_err());
+        assert!(InstanceId::try_from(long.as_str()).is_err());
+        assert!(MetadataKey::try_from(long.as_str()).is_err());
+        assert!(Version::try_from(long.as_str()).is_err());
+    }
+
+    #[test]
+    fn short_names_and_owners_have_1_to_64() {
+        for len in [1, 64] {
+            assert!(ZoneName::try_from("z".repeat(len)).is_ok(), "{len}");
+            assert!(RegionName::try_from("z".repeat(len)).is_ok(), "{len}");
+            assert!(ProtocolName::try_from("z".repeat(len)).is_ok(), "{len}");
+            assert!(Owner::try_from("z".repeat(len)).is_ok(), "{len}");
+        }
+        for len in [0, 65] {
+            assert!(ZoneName::try_from("z".repeat(len)).is_err(), "{len}");
+            assert!(RegionName::try_from("z".repeat(len)).is_err(), "{len}");
+            assert!(ProtocolName::try_from("z".repeat(len)).is_err(), "{len}");
+            assert!(Owner::try_from("z".repeat(len)).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn owners_and_tags_are_counted_in_bytes() {
+        assert!(Owner::try_from("é".repeat(32)).is_ok());
+        assert!(Owner::try_from("é".repeat(33)).is_err());
+        assert!(Tag::try_from("é".repeat(128)).is_ok());
+        assert!(Tag::try_from("é".repeat(128) + "e").is_err());
+        assert!(Tag::try_from("").is_err());
+    }
+
+    #[test]
+    fn a_metadata_value_may_be_empty_and_have_lines() {
+        for fine in ["", "a\tb\nc", "ü = ☃"] {
+            assert!(MetadataValue::try_from(fine).is_ok(), "{fine:?}");
+        }
+        for bad in ["\0", "a\rb", "\u{7f}", "\u{85}"] {
+            assert!(MetadataValue::try_from(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn odd_characters_are_refused() {
+        for bad in ["a b", "a/b", "ä", "a\n", "a\0", " ", "a:b", "*"] {
+            assert!(ServiceName::try_from(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["1 0", "1\t", "é"] {
+            assert!(Version::try_from(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["a=b", "!a", "a b", "a\u{e9}"] {
+            assert!(MetadataKey::try_from(bad).is_err(), "{bad:?}");
+        }
+        assert!(MetadataKey::try_from("k8s.io/zone:a-b_c").is_ok());
+        assert!(Owner::try_from("a\nb").is_err());
+        assert!(Tag::try_from("a\tb").is_err());
+    }
+
+    #[test]
+    fn the_message_says_what_is_allowed() {
+        let message = ServiceName::try_from("a/b").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "invalid service name: it contains '/'; allowed are 1–128 characters of A-Z a-z 0-9 . _ -"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_sorts_before_the_lowest(name in "[A-Za-z0-9._-]{1,8}") {
+            prop_assert!(ServiceName::lowest() <= ServiceName::try_from(name).unwrap());
+        }
+
+        #[test]
+        fn any_text_parses_or_is_refused(text in any::<String>()) {
+            if let Ok(name) = ServiceName::try_from(text.as_str()) {
+                prop_assert_eq!(name.as_str(), text);
+            }
+        }
+    }
+}

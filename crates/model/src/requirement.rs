@@ -79,3 +79,58 @@ impl fmt::Display for VersionRequirement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meets(requirement: &str, version: &str) -> bool {
+        let requirement: VersionRequirement = requirement.parse().unwrap();
+        requirement.matches(&version.parse().unwrap())
+    }
+
+    #[test]
+    fn without_an_operator_it_is_taken_literally() {
+        assert!(meets("1.2.3", "1.2.3"));
+        assert!(!meets("1.2.3", "1.2.4"));
+        assert!(!meets("1.2", "1.2.0"));
+        assert!(meets("release-7", "release-7"));
+        assert!(meets("v1.2.3", "v1.2.3"));
+    }
+
+    #[test]
+    fn ranges_compare_semantic_versions() {
+        for (range, version, expected) in [
+            ("=1.2.3", "1.2.3", true),
+            ("<2.0.0", "1.9.9", true),
+            ("<2.0.0", "2.0.0", false),
+            (">=1.2, <1.5", "1.4.9", true),
+            (">=1.2, <1.5", "1.5.0", false),
+            ("~1.2.3", "1.2.9", true),
+            ("~1.2.3", "1.3.0", false),
+            ("^1.2.3", "1.9.0", true),
+            ("^1.2.3", "2.0.0", false),
+            ("*", "7.0.0", true),
+            (">1.0.0", "1.10.0", true),
+        ] {
+            assert_eq!(meets(range, version), expected, "{version} in {range}");
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_not_semantic_is_in_no_range() {
+        for range in ["*", ">=0.0.0", "<99", "=1.2"] {
+            assert!(!meets(range, "1.2"), "{range}");
+            assert!(!meets(range, "v1.2.3"), "{range}");
+            assert!(!meets(range, "nightly"), "{range}");
+        }
+    }
+
+    #[test]
+    fn broken_and_overlong_ranges_are_refused() {
+        let long = format!(">={}", "1".repeat(limits::VERSION_REQUIREMENT_LEN_MAX));
+        for bad in ["", ">", "=x.y", ">=1.2 <1.5", "^^1", "1 2", &long] {
+            assert!(bad.parse::<VersionRequirement>().is_err(), "{bad:?}");
+        }
+    }
+}

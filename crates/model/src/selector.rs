@@ -93,3 +93,59 @@ impl TryFrom<Vec<Selector>> for Selectors {
         Ok(Self(selectors))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meets(selector: &str, entries: &[(&str, &str)]) -> bool {
+        let metadata = Metadata::parse(entries.iter().copied()).unwrap();
+        selector.parse::<Selector>().unwrap().matches(&metadata)
+    }
+
+    #[test]
+    fn the_four_forms_match() {
+        let entries = [("env", "prod"), ("empty", "")];
+        for (selector, expected) in [
+            ("env=prod", true),
+            ("env=test", false),
+            ("zone=a", false),
+            ("empty=", true),
+            ("env!=test", true),
+            ("env!=prod", false),
+            ("zone!=a", true),
+            ("env", true),
+            ("zone", false),
+            ("!zone", true),
+            ("!env", false),
+        ] {
+            assert_eq!(meets(selector, &entries), expected, "{selector}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_contain_the_operators() {
+        assert!(meets("k=a=b!=c", &[("k", "a=b!=c")]));
+        assert!(meets("k==v", &[("k", "=v")]));
+    }
+
+    #[test]
+    fn selectors_show_as_they_are_written() {
+        for text in ["k=v", "k!=v", "k", "!k", "k="] {
+            assert_eq!(text.parse::<Selector>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn selectors_without_a_key_are_refused() {
+        for bad in ["", "=v", "!=v", "!", "!k=v", "!!k", "a b"] {
+            assert!(bad.parse::<Selector>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn up_to_64_selectors() {
+        assert!(Selectors::parse(vec!["k"; 64]).is_ok());
+        assert!(Selectors::parse(vec!["k"; 65]).is_err());
+    }
+}

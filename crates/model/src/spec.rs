@@ -220,3 +220,82 @@ impl<T: Clone> Patch<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Endpoint;
+
+    fn parts() -> SpecParts {
+        SpecParts::new(Endpoints::from(Endpoint {
+            address: "10.0.0.1".parse().unwrap(),
+            port: "80".parse().unwrap(),
+            protocol: None,
+        }))
+    }
+
+    /// Tags that make a spec exactly `len` bytes long.
+    fn parts_of_len(len: usize) -> SpecParts {
+        let mut tags = Vec::new();
+        let mut rest = len - InstanceSpec::new(parts()).unwrap().encoded_len();
+        while rest > 0 {
+            // Never leave less than the shortest tag takes.
+            let take = if rest <= 260 {
+                rest
+            } else {
+                rest.min(260).min(rest - 10)
+            };
+            tags.push(format!("{:0width$}", tags.len(), width = take - NUMBER_LEN));
+            rest -= take;
+        }
+        SpecParts {
+            tags: Tags::parse(tags).unwrap(),
+            ..parts()
+        }
+    }
+
+    #[test]
+    fn a_spec_has_up_to_16_kib() {
+        let full = InstanceSpec::new(parts_of_len(limits::INSTANCE_LEN_MAX)).unwrap();
+        assert_eq!(full.encoded_len(), limits::INSTANCE_LEN_MAX);
+        assert!(InstanceSpec::new(parts_of_len(limits::INSTANCE_LEN_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn a_patch_cannot_make_a_spec_too_long() {
+        let full = InstanceSpec::new(parts_of_len(limits::INSTANCE_LEN_MAX)).unwrap();
+        let longer = InstancePatch {
+            metadata: Some(Metadata::parse([("k", "v")]).unwrap()),
+            ..InstancePatch::default()
+        };
+        assert!(full.patched(&longer).is_err());
+    }
+
+    #[test]
+    fn a_patch_replaces_what_it_gives_and_keeps_the_rest() {
+        let mut old = parts();
+        old.version = Some("1".parse().unwrap());
+        old.holder.owner = Some("a".parse().unwrap());
+        let spec = InstanceSpec::new(old.clone()).unwrap();
+
+        assert_eq!(spec.patched(&InstancePatch::default()), Ok(spec.clone()));
+
+        let patch = InstancePatch {
+            version: Patch::Set("2".parse().unwrap()),
+            weight: Some(Weight::new(7)),
+            ..InstancePatch::default()
+        };
+        let expected = SpecParts {
+            version: Some("2".parse().unwrap()),
+            weight: Weight::new(7),
+            ..old
+        };
+        assert_eq!(spec.patched(&patch).unwrap().into_parts(), expected);
+
+        let patch = InstancePatch {
+            version: Patch::Clear,
+            ..InstancePatch::default()
+        };
+        assert_eq!(spec.patched(&patch).unwrap().version(), None);
+    }
+}

@@ -133,3 +133,25 @@ impl fmt::Display for Weight {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_0_to_65535_and_100_unless_told() {
+        assert_eq!(Weight::default().get(), 100);
+        assert_eq!("0".parse(), Ok(Weight::new(0)));
+        assert_eq!(Weight::try_from(65_535_u32), Ok(Weight::new(u16::MAX)));
+        assert!(Weight::try_from(65_536_u32).is_err());
+        assert!("-1".parse::<Weight>().is_err());
+    }
+
+    #[test]
+    fn availability_reads_its_own_words() {
+        for availability in [Availability::Enabled, Availability::Draining, Availability::Disabled] {
+            assert_eq!(availability.to_string().parse(), Ok(availability));
+        }
+        assert!("Enabled".parse::<Availability>().is_err());
+    }
+}
