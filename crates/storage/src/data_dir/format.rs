@@ -1,0 +1,92 @@
+//! The FORMAT file: whose directory this is, and in which format.
+
+use std::{fmt, path::Path};
+
+use quorate_model::{
+    ClusterId, MemberId,
+    envelope::{self, Kind},
+};
+use serde::{Deserialize, Serialize};
+
+use super::DataDirError;
+use crate::engine::sled::SEGMENT_BYTES;
+
+/// The newest directory format that this version reads and writes.
+pub(super) const VERSION: u8 = 1;
+
+/// Who a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// The cluster to which it belongs.
+    pub cluster: ClusterId,
+    /// Its member id in that cluster, never used for another.
+    pub member: MemberId,
+}
+
+/// What a directory was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    pub(crate) identity: Identity,
+    pub(crate) segment_bytes: usize,
+}
+
+/// Payload of FORMAT, schema 1. Frozen.
+#[derive(Serialize, Deserialize)]
+struct FormatV1 {
+    segment_bytes: u64,
+    cluster: u128,
+    member: u64,
+}
+
+// === impl Identity ===
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "member {} of cluster {}", self.member, self.cluster)
+    }
+}
+
+// === impl Format ===
+
+impl Format {
+    /// The format in which this version makes a directory for `identity`.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            segment_bytes: SEGMENT_BYTES,
+        }
+    }
+
+    pub(crate) fn seal(&self) -> Vec<u8> {
+        let format = FormatV1 {
+            segment_bytes: self.segment_bytes as u64,
+            cluster: self.identity.cluster.get(),
+            member: self.identity.member.get(),
+        };
+        envelope::seal(Kind::Format, VERSION, &format).expect("three numbers fit")
+    }
+
+    pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<Self, DataDirError> {
+        let damaged = |problem: String| DataDirError::damaged(path, format!("FORMAT: {problem}"));
+        if bytes.first().is_some_and(|byte| *byte != envelope::MAGIC) {
+            return Err(DataDirError::foreign(path, "its FORMAT file is not ours"));
+        }
+        let envelope = envelope::open(Kind::Format, bytes).map_err(|error| damaged(error.to_string()))?;
+        if envelope.schema() > VERSION {
+            let (found, known) = (envelope.schema(), VERSION);
+            return Err(DataDirError::NewerFormat {
+                path: path.to_path_buf(),
+                found,
+                known,
+            });
+        }
+        let format: FormatV1 = envelope.decode().map_err(|error| damaged(error.to_string()))?;
+        let member = MemberId::try_from(format.member).map_err(|error| damaged(error.to_string()))?;
+        let segment_bytes = usize::try_from(format.segment_bytes).map_err(|error| damaged(error.to_string()))?;
+        let cluster = ClusterId::new(format.cluster);
+        Ok(Self {
+            identity: Identity { cluster, member },
+            segment_bytes,
+        })
+    }
+}
