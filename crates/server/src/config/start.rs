@@ -1,0 +1,93 @@
+//! How a node without data comes to belong to a cluster.
+
+use quorate_model::DoorAddress;
+
+use super::{ConfigError, Doors, Place, door::parse_address, layers::Layers, settings::Settings};
+
+/// How a node without data comes to belong to a cluster. A node that has data goes on from there instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// It founds a cluster, unless one of these belongs to a cluster already.
+    Bootstrap {
+        /// Peer doors of the nodes that are to be members, without its own.
+        peers: Vec<DoorAddress>,
+    },
+    /// It asks members of a cluster to let it in.
+    Join {
+        /// Peer doors of members, without its own. Never empty.
+        members: Vec<DoorAddress>,
+        /// What it wants to be there.
+        role: Role,
+    },
+    /// It does not: there must be data.
+    Existing,
+}
+
+/// What a node wants to be in the cluster that it joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It votes, once it has caught up.
+    Voter,
+    /// It stays a read replica.
+    Learner,
+}
+
+// === impl Start ===
+
+impl Start {
+    pub(super) fn parse(
+        settings: &Settings,
+        layers: &Layers,
+        place: &Place,
+        doors: &Doors,
+    ) -> Result<Self, ConfigError> {
+        let members = others("join", &settings.join, layers, doors)?;
+        let peers = others("peers", &settings.peers, layers, doors)?;
+        let together = |problem: String| Err(ConfigError::Together(problem));
+        match (settings.bootstrap, settings.join.is_empty()) {
+            (true, false) => together(format!(
+                "{} and {} contradict each other: the first node founds the cluster, every other one joins it",
+                layers.describe("bootstrap"),
+                layers.describe("join"),
+            )),
+            (true, true) if settings.learner => together(format!(
+                "{} and {} contradict each other: the founder of a cluster has to vote",
+                layers.describe("bootstrap"),
+                layers.describe("learner"),
+            )),
+            (true, true) => Ok(Self::Bootstrap { peers }),
+            (false, false) if members.is_empty() => {
+                Err(layers.refuse("join", "it names this node only; name members of the cluster to join"))
+            }
+            (false, false) => Ok(Self::Join {
+                members,
+                role: Role::wanted(settings),
+            }),
+            (false, true) if *place == Place::Memory => together(format!(
+                "{} needs --bootstrap or --join: there is no data to start from",
+                layers.describe("memory"),
+            )),
+            (false, true) => Ok(Self::Existing),
+        }
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    fn wanted(settings: &Settings) -> Self {
+        if settings.learner { Self::Learner } else { Self::Voter }
+    }
+}
+
+/// The addresses that `key` gives, without the node's own: one list can serve all nodes.
+fn others(key: &str, texts: &[String], layers: &Layers, doors: &Doors) -> Result<Vec<DoorAddress>, ConfigError> {
+    let mut addresses = Vec::with_capacity(texts.len());
+    for text in texts {
+        let address = parse_address(key, text, layers)?;
+        if address != *doors.peer().advertise() && !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
