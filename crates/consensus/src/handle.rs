@@ -10,16 +10,17 @@ use openraft::{
     errors::{ClientWriteError, LinearizableReadError, RaftError},
     metrics::RaftMetrics,
 };
-use quorate_model::{Epoch, LogIndex, MemberId, Term};
+use quorate_model::{Epoch, Identity, LogIndex, MemberId, Term};
 use quorate_state::{Command, State};
+use quorate_storage::SnapshotStore;
 use tokio::time::timeout;
 
 use crate::{
+    RaftLog,
     error::{ProposeError, ReadIndexError, StartError},
-    network::{Connector, Identity, Links, PeerNetwork},
+    network::{Connector, Links, PeerNetwork},
     state_machine::StateMachine,
     status::{Member, MemberRole, Role, Status},
-    storage::{Log, Snapshots},
     timing::Timing,
     type_config::{Applied, EncodedCommand, MemberInfo, TypeConfig},
     view::{self, Stopping, ViewReader},
@@ -42,9 +43,9 @@ pub struct Parts {
     /// How fast it works.
     pub timing: Timing,
     /// Its log.
-    pub log: Log,
+    pub log: RaftLog,
     /// Its snapshots.
-    pub snapshots: Snapshots,
+    pub snapshots: SnapshotStore,
     /// How it reaches its peers.
     pub connector: Arc<dyn Connector>,
 }
@@ -57,7 +58,7 @@ pub struct Consensus {
     timing: Timing,
     links: Arc<Links>,
     views: ViewReader,
-    snapshots: Snapshots,
+    snapshots: SnapshotStore,
 }
 
 // === impl Consensus ===
@@ -65,7 +66,13 @@ pub struct Consensus {
 impl Consensus {
     /// Loads what is stored and starts to take part. Its tasks live on the runtime that this is called on.
     pub async fn start(parts: Parts) -> Result<Self, StartError> {
-        let Parts { identity, timing, log, snapshots, connector } = parts;
+        let Parts {
+            identity,
+            timing,
+            log,
+            snapshots,
+            connector,
+        } = parts;
         let config = Arc::new(timing.raft_config(identity.cluster_id)?);
         let (publisher, views) = view::channel();
         let state_machine = StateMachine::new(publisher, snapshots.clone());
@@ -74,7 +81,14 @@ impl Consensus {
             .await
             .map_err(|error| StartError::Storage(error.to_string()))?;
         let links = Arc::new(Links::new(identity, connector));
-        Ok(Self { raft, identity, timing, links, views, snapshots })
+        Ok(Self {
+            raft,
+            identity,
+            timing,
+            links,
+            views,
+            snapshots,
+        })
     }
 
     /// Founds the cluster with this member as its only one. Finishes a founding that was interrupted, and does
@@ -82,12 +96,22 @@ impl Consensus {
     pub async fn bootstrap(&self, info: MemberInfo, epoch: Epoch) -> Result<(), StartError> {
         let failed = |problem: String| StartError::Bootstrap(problem);
         let member_id = self.identity.member_id;
-        let pristine = !self.raft.is_initialized().await.map_err(|error| failed(error.to_string()))?;
+        let pristine = !self
+            .raft
+            .is_initialized()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
         if pristine {
             let members = std::collections::BTreeMap::from([(member_id.get(), info)]);
-            self.raft.initialize(members).await.map_err(|error| failed(error.to_string()))?;
+            self.raft
+                .initialize(members)
+                .await
+                .map_err(|error| failed(error.to_string()))?;
         }
-        let found = Command::Found { cluster_id: self.identity.cluster_id, epoch };
+        let found = Command::Found {
+            cluster_id: self.identity.cluster_id,
+            epoch,
+        };
         let found = found.encode().map_err(|error| failed(error.to_string()))?;
         let founding = async {
             loop {
@@ -103,7 +127,9 @@ impl Consensus {
                 }
             }
         };
-        timeout(BOOTSTRAP_TIMEOUT, founding).await.map_err(|_| failed("no leader was elected".to_owned()))?
+        timeout(BOOTSTRAP_TIMEOUT, founding)
+            .await
+            .map_err(|_| failed("no leader was elected".to_owned()))?
     }
 
     /// Who this member is.
@@ -227,7 +253,7 @@ impl Consensus {
         &self.raft
     }
 
-    pub(crate) fn snapshots(&self) -> &Snapshots {
+    pub(crate) fn snapshots(&self) -> &SnapshotStore {
         &self.snapshots
     }
 
@@ -238,7 +264,9 @@ impl Consensus {
 
 impl fmt::Debug for Consensus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consensus").field("identity", &self.identity).finish_non_exhaustive()
+        f.debug_struct("Consensus")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }
 

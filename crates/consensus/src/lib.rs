@@ -1,1 +1,36 @@
-//! The raft node: type configuration, state-machine adapter, peer network, handle
+//! The raft node: type configuration, state-machine adapter, peer network, handle.
+//!
+//! The only crate besides storage that names openraft, and the only one that knows what is proposed to it. The
+//! rest of the program sees a [`Consensus`]: commands go in and come back applied, reads are confirmed, and the
+//! newest state is always at hand.
+//!
+//! # Invariants
+//! - A command reaches the log as the bytes of its proposer, on the wire and on every disk.
+//! - A proposer is answered after readers can see what it did.
+//! - What is not known to have happened or not to have happened is said to be unknown, and never tried again here.
+//! - Every call between members says who speaks to whom; a wrong cluster, target or sender is refused.
+
+mod codec;
+mod error;
+mod handle;
+mod network;
+mod snapshot;
+mod state_machine;
+mod status;
+mod timing;
+mod type_config;
+mod view;
+
+pub use codec::Codec;
+pub use error::{MembershipError, ProposeError, ReadIndexError, StartError};
+pub use handle::{Consensus, Parts};
+pub use network::{
+    Admission, AdmitError, AskError, BoxIo, Candidate, Connector, Io, identify, peer_routes, request_join,
+};
+pub use status::{Member, MemberRole, Role, Status};
+pub use timing::Timing;
+pub use type_config::{Applied, Calling, EncodedCommand, MemberInfo, TypeConfig};
+pub use view::Stopping;
+
+/// The log of this raft.
+pub type RaftLog = quorate_storage::RaftLog<TypeConfig, Codec>;

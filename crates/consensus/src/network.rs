@@ -11,7 +11,6 @@ pub use channel::{BoxIo, Connector, Io};
 pub(crate) use client::PeerNetwork;
 pub(crate) use forward::Links;
 pub use forward::{AskError, Candidate, identify, request_join};
-pub use identity::Identity;
 pub use server::{Admission, AdmitError, peer_routes};
 
 /// The longest message between members: an append of entries, which the storage caps at 1 MiB and one entry,

@@ -45,7 +45,7 @@ impl Default for Timing {
         Self {
             heartbeat: Duration::from_millis(100),
             election_min: Duration::from_millis(500),
-            election_max: Duration::from_millis(1_000),
+            election_max: Duration::from_secs(1),
         }
     }
 }

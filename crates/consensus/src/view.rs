@@ -29,8 +29,17 @@ pub struct Stopping;
 pub(crate) fn channel() -> (ViewWriter, ViewReader) {
     let current = Arc::new(ArcSwap::default());
     let (sender, receiver) = watch::channel(LogIndex::ZERO);
-    let writer = ViewWriter { current: Arc::clone(&current), applied: sender };
-    (writer, ViewReader { current, applied: receiver })
+    let writer = ViewWriter {
+        current: Arc::clone(&current),
+        applied: sender,
+    };
+    (
+        writer,
+        ViewReader {
+            current,
+            applied: receiver,
+        },
+    )
 }
 
 // === impl ViewReader ===
@@ -44,7 +53,10 @@ impl ViewReader {
     /// Waits until the entry at `index` is in the state that readers see.
     pub(crate) async fn wait_applied(&self, index: LogIndex) -> Result<(), Stopping> {
         let mut applied = self.applied.clone();
-        applied.wait_for(|applied| *applied >= index).await.map_err(|_| Stopping)?;
+        applied
+            .wait_for(|applied| *applied >= index)
+            .await
+            .map_err(|_| Stopping)?;
         Ok(())
     }
 }

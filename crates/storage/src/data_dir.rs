@@ -25,9 +25,9 @@ use std::{
 };
 
 pub use error::DataDirError;
-pub use format::{Format, Identity};
+pub use format::Format;
 use quorate_model::{
-    JoinNonce,
+    Identity, JoinNonce,
     envelope::{self, Kind},
 };
 

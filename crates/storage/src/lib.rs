@@ -49,12 +49,12 @@ mod watermark;
 mod writer;
 
 pub use codec::{CodecError, EntryCodec};
-pub use data_dir::{DataDir, DataDirError, Format, Identity};
+pub use data_dir::{DataDir, DataDirError, Format};
 pub use engine::{LogStore, Slot, memory::MemoryDisk};
 pub use error::{Damage, FatalError, LogError, LogOpenError};
 pub use log::{Completion, Log, LogParts, OnFatal, Progress};
 pub use mark::Mark;
-pub use quorate_model::Clock;
+pub use quorate_model::{Clock, Identity};
 pub use raft_log::RaftLog;
 pub use record::RecordError;
 pub use snapshot::{

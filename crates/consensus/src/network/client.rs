@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
 use openraft::{
     OptionalSend,
     base::{BoxFuture, BoxStream},
@@ -20,11 +20,16 @@ use openraft::{
         TransferLeaderResponse, VoteRequest, VoteResponse,
     },
 };
+use quorate_model::Identity;
 use quorate_proto::peer as pb;
 use tokio::time::timeout;
-use tonic::{Status, Streaming, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{Status, Streaming};
 
-use super::{Connector, Identity, MESSAGE_LEN_MAX, channel, identity::Introduce, wire};
+use super::{
+    Connector, MESSAGE_LEN_MAX, channel,
+    identity::{Introduce, Introduced},
+    wire,
+};
 use crate::{
     snapshot::{Snapshot, SnapshotData},
     type_config::{MemberInfo, TypeConfig, Vote},
@@ -34,19 +39,19 @@ use crate::{
 /// synced, so this bounds the slowest disk that is still waited for; the entries are sent again afterwards.
 const REPLICATION_STALL_LIMIT: Duration = Duration::from_secs(5);
 
-type RaftClient = pb::raft_client::RaftClient<InterceptedService<Channel, Introduce>>;
+type RaftClient = pb::raft_client::RaftClient<Introduced>;
 
 /// Makes the clients that raft asks for, one for each peer and purpose, so that a snapshot or a slow disk
 /// never delays a heartbeat.
 #[derive(Debug, Clone)]
-pub struct PeerNetwork {
+pub(crate) struct PeerNetwork {
     identity: Identity,
     connector: Arc<dyn Connector>,
     heartbeat_stall_limit: Duration,
 }
 
 /// Raft's client of one peer, for one purpose.
-pub struct PeerClient {
+pub(crate) struct PeerClient {
     target: u64,
     client: RaftClient,
     stall_limit: Duration,
@@ -57,16 +62,24 @@ pub struct PeerClient {
 impl PeerNetwork {
     /// A network in which this member is `identity`. A heartbeat that is not answered within
     /// `heartbeat_stall_limit` is given up.
-    pub fn new(identity: Identity, connector: Arc<dyn Connector>, heartbeat_stall_limit: Duration) -> Self {
-        Self { identity, connector, heartbeat_stall_limit }
+    pub(crate) fn new(identity: Identity, connector: Arc<dyn Connector>, heartbeat_stall_limit: Duration) -> Self {
+        Self {
+            identity,
+            connector,
+            heartbeat_stall_limit,
+        }
     }
 
     fn client(&self, target: u64, info: &MemberInfo, stall_limit: Duration) -> PeerClient {
         let channel = channel::open(&self.connector, &info.peer_address);
-        let client = RaftClient::with_interceptor(channel, Introduce::new(self.identity, target))
+        let client = RaftClient::new(Introduced::new(channel, Introduce::new(self.identity, target)))
             .max_decoding_message_size(MESSAGE_LEN_MAX)
             .max_encoding_message_size(MESSAGE_LEN_MAX);
-        PeerClient { target, client, stall_limit }
+        PeerClient {
+            target,
+            client,
+            stall_limit,
+        }
     }
 }
 
@@ -86,7 +99,9 @@ impl RaftNetworkFactory<TypeConfig> for PeerNetwork {
 
 impl fmt::Debug for PeerClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerClient").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("PeerClient")
+            .field("target", &self.target)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,11 +145,14 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         }
     }
 
-    fn stream_append<'s, S>(
-        &'s mut self,
+    fn stream_append<S>(
+        &mut self,
         input: S,
         _option: RPCOption,
-    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>>
+    ) -> BoxFuture<
+        '_,
+        Result<BoxStream<'_, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>,
+    >
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
@@ -146,8 +164,14 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         });
         Box::pin(async move {
             let opened = timeout(self.stall_limit, self.client.append(requests)).await;
-            let response = opened.map_err(|_| self.stalled())?.map_err(|status| unreachable(&status))?;
-            let answers = Answers { peer: self, responses: response.into_inner(), in_flight };
+            let response = opened
+                .map_err(|_| self.stalled())?
+                .map_err(|status| unreachable(&status))?;
+            let answers = Answers {
+                peer: self,
+                responses: response.into_inner(),
+                in_flight,
+            };
             let answers = stream::try_unfold(answers, |mut answers| async move {
                 Ok(answers.next().await?.map(|answer| (answer, answers)))
             });
@@ -182,22 +206,23 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        let chunks = snapshot.snapshot.chunk_count();
-        let header = wire::snapshot_header_to_wire(&vote, &snapshot.meta, chunks);
-        let header = pb::install_snapshot_request::Part::Header(header);
-        // A chunk that cannot be read ends the stream early; the receiver counts chunks and refuses.
-        let chunks = snapshot.snapshot.into_chunks().map_while(|chunk| match chunk {
-            Ok(bytes) => Some(pb::install_snapshot_request::Part::Chunk(bytes)),
-            Err(error) => {
-                tracing::error!(%error, "a snapshot cannot be read; sending it was given up");
-                None
-            }
+        let header = pb::install_snapshot_request::Part::Header(pb::install_snapshot_request::SnapshotHeader {
+            vote: Some(wire::vote_to_wire(&vote)),
+            chunk_count: snapshot.snapshot.chunk_count(),
         });
+        // A chunk that cannot be read ends the stream early; the receiver counts chunks and refuses.
+        let chunks = snapshot.snapshot.into_chunks();
+        let chunks = chunks.inspect_err(|error| tracing::error!(%error, "a snapshot cannot be read to be sent"));
+        let chunks = chunks
+            .take_while(|chunk| future::ready(chunk.is_ok()))
+            .filter_map(|chunk| future::ready(chunk.ok().map(pb::install_snapshot_request::Part::Chunk)));
         let parts = stream::iter([header])
             .chain(chunks)
             .map(|part| pb::InstallSnapshotRequest { part: Some(part) });
         let mut client = self.client.clone();
-        let call = self.unary(&option, client.install_snapshot(parts), |response| wire::vote_from_wire(response.vote));
+        let call = self.unary(&option, client.install_snapshot(parts), |response| {
+            wire::vote_from_wire(response.vote)
+        });
         tokio::select! {
             biased;
             closed = cancel => Err(closed.into()),

@@ -2,24 +2,27 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use quorate_model::{ClusterId, DoorAddress, JoinNonce, LogIndex, MemberId, Revision};
+use quorate_model::{ClusterId, DoorAddress, Identity, JoinNonce, LogIndex, MemberId, Revision};
 use quorate_proto::peer as pb;
 use quorate_state::Outcome;
 use tokio::time::timeout;
-use tonic::{Status, service::interceptor::InterceptedService, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
-use super::{Connector, Identity, MESSAGE_LEN_MAX, channel, identity::Introduce};
+use super::{
+    Connector, MESSAGE_LEN_MAX, channel,
+    identity::{Introduce, Introduced},
+};
 use crate::{
     error::{ProposeError, ReadIndexError},
     type_config::{Applied, Calling, MemberInfo},
 };
 
-type ForwardClient = pb::forward_client::ForwardClient<InterceptedService<Channel, Introduce>>;
+type ForwardClient = pb::forward_client::ForwardClient<Introduced>;
 
 /// Connections to the peers for what clients want of them, apart from those of raft.
 ///
@@ -28,8 +31,8 @@ type ForwardClient = pb::forward_client::ForwardClient<InterceptedService<Channe
 pub(crate) struct Links {
     identity: Identity,
     connector: Arc<dyn Connector>,
-    #[expect(clippy::disallowed_types, reason = "held for a map lookup, never across an await")]
-    channels: std::sync::Mutex<BTreeMap<u64, (DoorAddress, Channel)>>,
+    /// Held for a look-up, never across an await.
+    channels: Mutex<BTreeMap<u64, (DoorAddress, Channel)>>,
 }
 
 /// A process that wants to become a member.
@@ -68,7 +71,11 @@ pub enum AskError {
 
 impl Links {
     pub(crate) fn new(identity: Identity, connector: Arc<dyn Connector>) -> Self {
-        Self { identity, connector, channels: std::sync::Mutex::default() }
+        Self {
+            identity,
+            connector,
+            channels: Mutex::default(),
+        }
     }
 
     /// Has `leader` propose a command. It does not pass it on.
@@ -80,17 +87,27 @@ impl Links {
         time_left: Duration,
     ) -> Result<Applied, ProposeError> {
         let timeout_ms = u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX);
-        let request = pb::ProposeRequest { command, quota: 0, timeout_ms };
+        let request = pb::ProposeRequest {
+            command,
+            quota: 0,
+            timeout_ms,
+        };
         let mut client = self.client(leader, info);
         let answered = timeout(time_left, client.propose(request)).await;
         let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
         let response = answered
             .map_err(|_| unknown(format!("leader {leader} did not answer in time")))?
-            .map_err(|status| match channel::never_connected(&status) {
-                true => ProposeError::NotLeader(None),
-                false => unknown(format!("leader {leader}: {}", status.message())),
+            .map_err(|status| {
+                if channel::never_connected(&status) {
+                    // Nothing was sent: as safe to try again as if the peer had said that it does not lead.
+                    return ProposeError::NotLeader(None);
+                }
+                unknown(format!("leader {leader}: {}", status.message()))
             })?;
-        let result = response.into_inner().result.ok_or_else(|| unknown("an empty answer".to_owned()))?;
+        let result = response
+            .into_inner()
+            .result
+            .ok_or_else(|| unknown("an empty answer".to_owned()))?;
         propose_result(result)
     }
 
@@ -118,7 +135,7 @@ impl Links {
 
     fn client(&self, target: u64, info: &MemberInfo) -> ForwardClient {
         let introduce = Introduce::new(self.identity, target);
-        ForwardClient::with_interceptor(self.channel(target, &info.peer_address), introduce)
+        ForwardClient::new(Introduced::new(self.channel(target, &info.peer_address), introduce))
             .max_decoding_message_size(MESSAGE_LEN_MAX)
     }
 
@@ -141,7 +158,10 @@ fn propose_result(result: pb::propose_response::Result) -> Result<Applied, Propo
         Result::Applied(applied) => {
             let outcome = Outcome::decode(&applied.outcome)
                 .map_err(|error| ProposeError::OutcomeUnknown(format!("the outcome is not readable: {error}")))?;
-            Ok(Applied { revision: Revision::new(applied.revision), outcome: Some(outcome) })
+            Ok(Applied {
+                revision: Revision::new(applied.revision),
+                outcome: Some(outcome),
+            })
         }
         Result::NotLeader(hint) => Err(ProposeError::NotLeader(leader_hint(&hint))),
         Result::Refused(problem) => Err(ProposeError::Refused(problem)),
@@ -198,13 +218,22 @@ async fn ask<T>(
     time_left: Duration,
     call: impl Future<Output = Result<tonic::Response<T>, Status>>,
 ) -> Result<T, AskError> {
-    let unreachable = |problem: String| AskError::Unreachable { address: address.clone(), problem };
-    let answered = timeout(time_left, call).await.map_err(|_| unreachable("no answer in time".to_owned()))?;
-    answered.map(tonic::Response::into_inner).map_err(|status| match status.code() {
-        tonic::Code::FailedPrecondition | tonic::Code::InvalidArgument => {
-            AskError::Refused { address: address.clone(), problem: status.message().to_owned() }
+    let unreachable = |problem: String| AskError::Unreachable {
+        address: address.clone(),
+        problem,
+    };
+    let answered = timeout(time_left, call)
+        .await
+        .map_err(|_| unreachable("no answer in time".to_owned()))?;
+    answered.map(tonic::Response::into_inner).map_err(|status| {
+        if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) {
+            let problem = status.message().to_owned();
+            return AskError::Refused {
+                address: address.clone(),
+                problem,
+            };
         }
-        _ => unreachable(describe(&status)),
+        unreachable(describe(&status))
     })
 }
 
@@ -220,7 +249,10 @@ fn describe(status: &Status) -> String {
 }
 
 fn identity(address: &DoorAddress, cluster_id: &str, member_id: u64) -> Result<Identity, AskError> {
-    let refused = |problem: String| AskError::Unreachable { address: address.clone(), problem };
+    let refused = |problem: String| AskError::Unreachable {
+        address: address.clone(),
+        problem,
+    };
     let cluster_id: ClusterId = cluster_id.parse().map_err(|error| refused(format!("{error}")))?;
     let member_id: MemberId = member_id.try_into().map_err(|error| refused(format!("{error}")))?;
     Ok(Identity { cluster_id, member_id })

@@ -3,21 +3,17 @@
 //! This keeps a node that was started with another cluster's data, or under an address that somebody else
 //! had before, from ever taking part in a raft that it does not belong to.
 
-use quorate_model::{ClusterId, MemberId};
-use tonic::{Request, Status, metadata::MetadataMap, service::Interceptor};
+use quorate_model::{ClusterId, Identity, MemberId};
+use tonic::{
+    Request, Status,
+    metadata::MetadataMap,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
 
 const CLUSTER: &str = "quorate-cluster";
 const FROM: &str = "quorate-from";
 const TO: &str = "quorate-to";
-
-/// The member that this process is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    /// Its cluster.
-    pub cluster_id: ClusterId,
-    /// Its id there.
-    pub member_id: MemberId,
-}
 
 /// Writes the caller's identity and the target into every request.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +21,9 @@ pub(crate) struct Introduce {
     identity: Identity,
     target: u64,
 }
+
+/// A channel on which every request introduces its sender.
+pub(crate) type Introduced = InterceptedService<Channel, Introduce>;
 
 /// Refuses requests that are not from this cluster, or not for this member.
 #[derive(Debug, Clone, Copy)]
@@ -66,15 +65,22 @@ impl CheckIdentity {
         let cluster_id: ClusterId = word(metadata, CLUSTER)?;
         let from: MemberId = word(metadata, FROM)?;
         let to: MemberId = word(metadata, TO)?;
-        let Identity { cluster_id: own_cluster_id, member_id } = self.identity;
+        let Identity {
+            cluster_id: own_cluster_id,
+            member_id,
+        } = self.identity;
         if cluster_id != own_cluster_id {
-            return Err(format!("this member belongs to cluster {own_cluster_id}, not {cluster_id}"));
+            return Err(format!(
+                "this member belongs to cluster {own_cluster_id}, not {cluster_id}"
+            ));
         }
         if to != member_id {
             return Err(format!("this is member {member_id}, not {to}"));
         }
         if from == member_id {
-            return Err(format!("member {member_id} calls itself: two processes share an id or an address"));
+            return Err(format!(
+                "member {member_id} calls itself: two processes share an id or an address"
+            ));
         }
         Ok(())
     }
@@ -100,7 +106,10 @@ mod tests {
     use super::*;
 
     fn identity(cluster: u128, member: u64) -> Identity {
-        Identity { cluster_id: ClusterId::new(cluster), member_id: member.try_into().unwrap() }
+        Identity {
+            cluster_id: ClusterId::new(cluster),
+            member_id: member.try_into().unwrap(),
+        }
     }
 
     fn call(from: Identity, target: u64, receiver: Identity) -> Result<(), String> {
@@ -118,9 +127,21 @@ mod tests {
 
     #[test]
     fn a_wrong_cluster_target_or_sender_is_refused() {
-        assert!(call(identity(8, 1), 2, identity(7, 2)).unwrap_err().contains("belongs to cluster"));
-        assert!(call(identity(7, 1), 3, identity(7, 2)).unwrap_err().contains("this is member 2"));
-        assert!(call(identity(7, 2), 2, identity(7, 2)).unwrap_err().contains("calls itself"));
+        assert!(
+            call(identity(8, 1), 2, identity(7, 2))
+                .unwrap_err()
+                .contains("belongs to cluster")
+        );
+        assert!(
+            call(identity(7, 1), 3, identity(7, 2))
+                .unwrap_err()
+                .contains("this is member 2")
+        );
+        assert!(
+            call(identity(7, 2), 2, identity(7, 2))
+                .unwrap_err()
+                .contains("calls itself")
+        );
     }
 
     #[test]

@@ -3,10 +3,9 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{
-    Stream, StreamExt as _,
+    Stream, StreamExt as _, TryStreamExt as _,
     future::{self, BoxFuture},
 };
-use openraft::async_runtime::WatchReceiver as _;
 use quorate_model::{JoinNonce, MemberId};
 use quorate_proto::peer as pb;
 use tonic::{Request, Response, Status, Streaming, service::Routes};
@@ -42,10 +41,14 @@ pub enum AdmitError {
 pub fn peer_routes(consensus: Consensus, admission: Arc<dyn Admission>) -> Routes {
     use pb::{admission_server::AdmissionServer, forward_server::ForwardServer, raft_server::RaftServer};
     let check = CheckIdentity::new(consensus.identity());
-    let raft = RaftServer::new(Peers { consensus: consensus.clone() })
-        .max_decoding_message_size(MESSAGE_LEN_MAX)
-        .max_encoding_message_size(MESSAGE_LEN_MAX);
-    let forward = ForwardServer::new(Peers { consensus: consensus.clone() });
+    let raft = RaftServer::new(Peers {
+        consensus: consensus.clone(),
+    })
+    .max_decoding_message_size(MESSAGE_LEN_MAX)
+    .max_encoding_message_size(MESSAGE_LEN_MAX);
+    let forward = ForwardServer::new(Peers {
+        consensus: consensus.clone(),
+    });
     Routes::default()
         .add_service(tonic::service::interceptor::InterceptedService::new(raft, check))
         .add_service(tonic::service::interceptor::InterceptedService::new(forward, check))
@@ -78,12 +81,14 @@ impl pb::raft_server::Raft for Peers {
         request: Request<Streaming<pb::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
         // A broken or malformed request ends the stream; the leader notices and starts another.
-        let requests = request.into_inner().map(|request| Ok(wire::append_from_wire(request?)?));
-        let requests = requests.map_while(|request: Result<_, Status>| {
-            request.inspect_err(|status| tracing::debug!(%status, "a replication stream ended")).ok()
-        });
+        let requests = request
+            .into_inner()
+            .map(|request| Ok(wire::append_from_wire(request?)?));
+        let requests = requests.inspect_err(|status: &Status| tracing::debug!(%status, "a replication stream broke"));
+        let requests = requests.take_while(|request| future::ready(request.is_ok()));
+        let requests = requests.filter_map(|request| future::ready(request.ok()));
         let results = self.consensus.raft().stream_append(requests);
-        let responses = results.map(|result| result.map(wire::append_result_to_wire).map_err(unavailable));
+        let responses = results.map(|result| result.as_ref().map(wire::append_result_to_wire).map_err(unavailable));
         Ok(Response::new(responses.boxed()))
     }
 
@@ -107,24 +112,31 @@ impl pb::raft_server::Raft for Peers {
         let Some(pb::install_snapshot_request::Part::Header(header)) = next_part(&mut parts).await? else {
             return Err(Status::invalid_argument("a snapshot begins with its header"));
         };
-        let chunk_count = header.chunks;
-        let (vote, meta) = wire::snapshot_header_from_wire(header)?;
-        let mut receiver = snapshot::Receiver::new(self.consensus.snapshots(), meta).await.map_err(unavailable)?;
-        let mut received = 0;
+        let vote = wire::vote_from_wire(header.vote)?;
+        let mut receiver = snapshot::Receiver::new(self.consensus.snapshots());
+        let mut chunk_count = 0;
         while let Some(part) = next_part(&mut parts).await? {
             let pb::install_snapshot_request::Part::Chunk(chunk) = part else {
                 return Err(Status::invalid_argument("a snapshot has one header"));
             };
-            receiver.push(chunk).await.map_err(|error| Status::data_loss(error.to_string()))?;
-            received += 1;
+            receiver
+                .push(chunk)
+                .await
+                .map_err(|error| Status::data_loss(error.to_string()))?;
+            chunk_count += 1;
         }
-        if received != chunk_count {
-            return Err(Status::data_loss(format!("{received} of {chunk_count} chunks arrived")));
+        if chunk_count != header.chunk_count {
+            let expected = header.chunk_count;
+            return Err(Status::data_loss(format!("{chunk_count} of {expected} chunks arrived")));
         }
-        let snapshot = receiver.finish().map_err(|error| Status::data_loss(error.to_string()))?;
+        let snapshot = receiver
+            .finish()
+            .map_err(|error| Status::data_loss(error.to_string()))?;
         let installed = self.consensus.raft().install_full_snapshot(vote, snapshot).await;
         let response = installed.map_err(unavailable)?;
-        Ok(Response::new(pb::InstallSnapshotResponse { vote: Some(wire::vote_to_wire(&response.vote)) }))
+        Ok(Response::new(pb::InstallSnapshotResponse {
+            vote: Some(wire::vote_to_wire(&response.vote)),
+        }))
     }
 
     async fn transfer_leader(
@@ -132,8 +144,13 @@ impl pb::raft_server::Raft for Peers {
         request: Request<pb::TransferLeaderRequest>,
     ) -> Result<Response<pb::TransferLeaderResponse>, Status> {
         let request = wire::transfer_from_wire(request.into_inner())?;
-        let result = self.consensus.raft().handle_transfer_leader(request).await.map_err(unavailable)?;
-        Ok(Response::new(wire::transfer_result_to_wire(result)))
+        let result = self
+            .consensus
+            .raft()
+            .handle_transfer_leader(request)
+            .await
+            .map_err(unavailable)?;
+        Ok(Response::new(wire::transfer_result_to_wire(&result)))
     }
 }
 
@@ -157,9 +174,14 @@ impl pb::forward_server::Forward for Peers {
         let time_left = Duration::from_millis(request.timeout_ms.into());
         let result = match self.consensus.propose_here(request.command, time_left).await {
             Ok(applied) => {
-                let outcome = applied.outcome.ok_or_else(|| Status::internal("a command without an outcome"))?;
+                let outcome = applied
+                    .outcome
+                    .ok_or_else(|| Status::internal("a command without an outcome"))?;
                 let outcome = outcome.encode().map_err(|error| Status::internal(error.to_string()))?;
-                Result::Applied(Applied { outcome, revision: applied.revision.get() })
+                Result::Applied(Applied {
+                    outcome,
+                    revision: applied.revision.get(),
+                })
             }
             Err(ProposeError::NotLeader(leader)) => Result::NotLeader(not_leader(leader)),
             Err(ProposeError::Refused(problem)) => Result::Refused(problem),
@@ -183,20 +205,22 @@ impl pb::forward_server::Forward for Peers {
 }
 
 fn not_leader(leader: Option<MemberId>) -> pb::NotLeader {
-    pb::NotLeader { leader_id: leader.map(MemberId::get) }
+    pb::NotLeader {
+        leader_id: leader.map(MemberId::get),
+    }
 }
 
 // === impl Gate ===
 
 #[tonic::async_trait]
 impl pb::admission_server::Admission for Gate {
-    async fn identify(
-        &self,
-        _request: Request<pb::IdentifyRequest>,
-    ) -> Result<Response<pb::IdentifyResponse>, Status> {
+    async fn identify(&self, _request: Request<pb::IdentifyRequest>) -> Result<Response<pb::IdentifyResponse>, Status> {
         let identity = self.consensus.identity();
         let cluster_id = identity.cluster_id.to_string();
-        Ok(Response::new(pb::IdentifyResponse { cluster_id, member_id: identity.member_id.get() }))
+        Ok(Response::new(pb::IdentifyResponse {
+            cluster_id,
+            member_id: identity.member_id.get(),
+        }))
     }
 
     async fn join(&self, request: Request<pb::JoinRequest>) -> Result<Response<pb::JoinResponse>, Status> {
@@ -206,7 +230,10 @@ impl pb::admission_server::Admission for Gate {
             AdmitError::Refused(problem) => Status::failed_precondition(problem),
         })?;
         let cluster_id = self.consensus.identity().cluster_id.to_string();
-        Ok(Response::new(pb::JoinResponse { cluster_id, member_id: member_id.get() }))
+        Ok(Response::new(pb::JoinResponse {
+            cluster_id,
+            member_id: member_id.get(),
+        }))
     }
 }
 
@@ -214,5 +241,9 @@ fn candidate(request: &pb::JoinRequest) -> Result<Candidate, Status> {
     let nonce = <[u8; 16]>::try_from(request.nonce.as_ref())
         .map_err(|_| Status::invalid_argument("the nonce of a join has 16 bytes"))?;
     let info = wire::member_info(&request.peer_address, &request.client_address, request.promote)?;
-    Ok(Candidate { nonce: JoinNonce::new(u128::from_be_bytes(nonce)), info, quota: request.quota })
+    Ok(Candidate {
+        nonce: JoinNonce::new(u128::from_be_bytes(nonce)),
+        info,
+        quota: request.quota,
+    })
 }

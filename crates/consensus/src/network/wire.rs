@@ -15,10 +15,7 @@ use openraft::{
 };
 use quorate_proto::peer as pb;
 
-use crate::type_config::{
-    Calling, EncodedCommand, Entry, LeaderId, LogId, MemberInfo, Membership, SnapshotMeta, StoredMembership,
-    TypeConfig, Vote,
-};
+use crate::type_config::{Calling, EncodedCommand, Entry, LeaderId, LogId, MemberInfo, Membership, TypeConfig, Vote};
 
 /// A message of a peer that lacks something or contradicts itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,7 +35,11 @@ fn required<T>(what: &str, value: Option<T>) -> Result<T, Malformed> {
 // --- votes and log ids ---
 
 pub(crate) fn vote_to_wire(vote: &VoteOf<TypeConfig>) -> pb::Vote {
-    pb::Vote { term: vote.leader_id.term, member_id: vote.leader_id.node_id, committed: vote.committed }
+    pb::Vote {
+        term: vote.leader_id.term,
+        member_id: vote.leader_id.node_id,
+        committed: vote.committed,
+    }
 }
 
 pub(crate) fn vote_from_wire(vote: Option<pb::Vote>) -> Result<Vote, Malformed> {
@@ -51,11 +52,21 @@ pub(crate) fn vote_from_wire(vote: Option<pb::Vote>) -> Result<Vote, Malformed> 
 }
 
 pub(crate) fn log_id_to_wire(log_id: &LogIdOf<TypeConfig>) -> pb::LogId {
-    pb::LogId { term: log_id.leader_id.term, member_id: log_id.leader_id.node_id, index: log_id.index }
+    pb::LogId {
+        term: log_id.leader_id.term,
+        member_id: log_id.leader_id.node_id,
+        index: log_id.index,
+    }
 }
 
 pub(crate) fn log_id_from_wire(log_id: pb::LogId) -> LogId {
-    LogId::new(LeaderId { term: log_id.term, node_id: log_id.member_id }, log_id.index)
+    LogId::new(
+        LeaderId {
+            term: log_id.term,
+            node_id: log_id.member_id,
+        },
+        log_id.index,
+    )
 }
 
 fn optional_log_id(log_id: Option<&LogId>) -> Option<pb::LogId> {
@@ -70,7 +81,10 @@ fn entry_to_wire(entry: Entry) -> pb::Entry {
         EntryPayload::Normal(command) => pb::entry::Payload::Command(command.into_bytes()),
         EntryPayload::Membership(membership) => pb::entry::Payload::Membership(membership_to_wire(&membership)),
     };
-    pb::Entry { log_id: Some(log_id_to_wire(&entry.log_id)), payload: Some(payload) }
+    pb::Entry {
+        log_id: Some(log_id_to_wire(&entry.log_id)),
+        payload: Some(payload),
+    }
 }
 
 fn entry_from_wire(entry: pb::Entry) -> Result<Entry, Malformed> {
@@ -86,16 +100,26 @@ fn entry_from_wire(entry: pb::Entry) -> Result<Entry, Malformed> {
 pub(crate) fn membership_to_wire(membership: &Membership) -> pb::Membership {
     let configs = membership.get_joint_config().iter();
     pb::Membership {
-        configs: configs.map(|ids| pb::membership::Voters { ids: ids.iter().copied().collect() }).collect(),
+        configs: configs
+            .map(|ids| pb::membership::Voters {
+                ids: ids.iter().copied().collect(),
+            })
+            .collect(),
         members: membership.nodes().map(|(id, info)| member_to_wire(*id, info)).collect(),
     }
 }
 
 pub(crate) fn membership_from_wire(membership: pb::Membership) -> Result<Membership, Malformed> {
-    let configs: Vec<BTreeSet<u64>> =
-        membership.configs.into_iter().map(|voters| voters.ids.into_iter().collect()).collect();
-    let members: BTreeMap<u64, MemberInfo> =
-        membership.members.into_iter().map(member_from_wire).collect::<Result<_, _>>()?;
+    let configs: Vec<BTreeSet<u64>> = membership
+        .configs
+        .into_iter()
+        .map(|voters| voters.ids.into_iter().collect())
+        .collect();
+    let members: BTreeMap<u64, MemberInfo> = membership
+        .members
+        .iter()
+        .map(member_from_wire)
+        .collect::<Result<_, _>>()?;
     Membership::new(configs, members).map_err(|error| Malformed(format!("membership: {error}")))
 }
 
@@ -108,16 +132,15 @@ fn member_to_wire(id: u64, info: &MemberInfo) -> pb::membership::Member {
     }
 }
 
-fn member_from_wire(member: pb::membership::Member) -> Result<(u64, MemberInfo), Malformed> {
-    Ok((member.id, member_info(&member.peer_address, &member.client_address, member.promote)?))
+fn member_from_wire(member: &pb::membership::Member) -> Result<(u64, MemberInfo), Malformed> {
+    Ok((
+        member.id,
+        member_info(&member.peer_address, &member.client_address, member.promote)?,
+    ))
 }
 
 /// What is known of a member, from the fields that say it wherever a message does.
-pub(crate) fn member_info(
-    peer_address: &str,
-    client_address: &str,
-    promote: bool,
-) -> Result<MemberInfo, Malformed> {
+pub(crate) fn member_info(peer_address: &str, client_address: &str, promote: bool) -> Result<MemberInfo, Malformed> {
     let parsed = |text: &str| text.parse().map_err(|error| Malformed(format!("{error}")));
     Ok(MemberInfo {
         peer_address: parsed(peer_address)?,
@@ -139,11 +162,21 @@ pub(crate) fn append_to_wire(request: AppendEntriesRequest<TypeConfig>) -> pb::A
 
 pub(crate) fn append_from_wire(request: pb::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Malformed> {
     let previous = request.previous.map(log_id_from_wire);
-    let entries = request.entries.into_iter().map(entry_from_wire).collect::<Result<Vec<_>, _>>()?;
+    let entries = request
+        .entries
+        .into_iter()
+        .map(entry_from_wire)
+        .collect::<Result<Vec<_>, _>>()?;
     // Raft counts on consecutive entries: a gap would be stored as if it were none.
     let first = previous.as_ref().map_or(0, |previous| previous.index + 1);
-    if let Some((_, entry)) = (first..).zip(&entries).find(|(index, entry)| entry.log_id.index != *index) {
-        return Err(Malformed(format!("entry {} does not follow its predecessor", entry.log_id.index)));
+    if let Some((_, entry)) = (first..)
+        .zip(&entries)
+        .find(|(index, entry)| entry.log_id.index != *index)
+    {
+        return Err(Malformed(format!(
+            "entry {} does not follow its predecessor",
+            entry.log_id.index
+        )));
     }
     Ok(AppendEntriesRequest {
         vote: vote_from_wire(request.vote)?,
@@ -153,12 +186,14 @@ pub(crate) fn append_from_wire(request: pb::AppendRequest) -> Result<AppendEntri
     })
 }
 
-pub(crate) fn append_result_to_wire(result: StreamAppendResult<TypeConfig>) -> pb::AppendResponse {
+pub(crate) fn append_result_to_wire(result: &StreamAppendResult<TypeConfig>) -> pb::AppendResponse {
     use pb::append_response::{Matched, Result};
     let result = match result {
-        Ok(matched) => Result::Matched(Matched { log_id: optional_log_id(matched.as_ref()) }),
-        Err(StreamAppendError::Conflict(log_id)) => Result::Conflict(log_id_to_wire(&log_id)),
-        Err(StreamAppendError::HigherVote(vote)) => Result::HigherVote(vote_to_wire(&vote)),
+        Ok(matched) => Result::Matched(Matched {
+            log_id: optional_log_id(matched.as_ref()),
+        }),
+        Err(StreamAppendError::Conflict(log_id)) => Result::Conflict(log_id_to_wire(log_id)),
+        Err(StreamAppendError::HigherVote(vote)) => Result::HigherVote(vote_to_wire(vote)),
     };
     pb::AppendResponse { result: Some(result) }
 }
@@ -201,35 +236,11 @@ pub(crate) fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> pb::
 
 pub(crate) fn vote_response_from_wire(response: pb::VoteResponse) -> Result<VoteResponse<TypeConfig>, Malformed> {
     let last_log_id = response.last_log_id.map(log_id_from_wire);
-    Ok(VoteResponse::new(vote_from_wire(response.vote)?, last_log_id, response.granted))
-}
-
-// --- snapshots ---
-
-pub(crate) fn snapshot_header_to_wire(
-    vote: &Vote,
-    meta: &SnapshotMeta,
-    chunks: u64,
-) -> pb::install_snapshot_request::SnapshotHeader {
-    pb::install_snapshot_request::SnapshotHeader {
-        vote: Some(vote_to_wire(vote)),
-        last_log_id: optional_log_id(meta.last_log_id.as_ref()),
-        membership_log_id: optional_log_id(meta.last_membership.log_id().as_ref()),
-        membership: Some(membership_to_wire(meta.last_membership.membership())),
-        chunks,
-    }
-}
-
-pub(crate) fn snapshot_header_from_wire(
-    header: pb::install_snapshot_request::SnapshotHeader,
-) -> Result<(Vote, SnapshotMeta), Malformed> {
-    let membership = membership_from_wire(required("membership of a snapshot", header.membership)?)?;
-    let membership_log_id = header.membership_log_id.map(log_id_from_wire);
-    let meta = SnapshotMeta {
-        last_log_id: header.last_log_id.map(log_id_from_wire),
-        last_membership: StoredMembership::new(membership_log_id, membership),
-    };
-    Ok((vote_from_wire(header.vote)?, meta))
+    Ok(VoteResponse::new(
+        vote_from_wire(response.vote)?,
+        last_log_id,
+        response.granted,
+    ))
 }
 
 // --- leadership transfer ---
@@ -246,16 +257,20 @@ pub(crate) fn transfer_from_wire(
     request: pb::TransferLeaderRequest,
 ) -> Result<TransferLeaderRequest<TypeConfig>, Malformed> {
     let last_log_id = request.last_log_id.map(log_id_from_wire);
-    Ok(TransferLeaderRequest::new(vote_from_wire(request.from)?, request.to, last_log_id))
+    Ok(TransferLeaderRequest::new(
+        vote_from_wire(request.from)?,
+        request.to,
+        last_log_id,
+    ))
 }
 
-pub(crate) fn transfer_result_to_wire(result: TransferLeaderResponse<TypeConfig>) -> pb::TransferLeaderResponse {
+pub(crate) fn transfer_result_to_wire(result: &TransferLeaderResponse<TypeConfig>) -> pb::TransferLeaderResponse {
     use pb::transfer_leader_response::{Accepted, NotFlushed, Result, VoteChanged};
     let result = match result {
         Ok(()) => Result::Accepted(Accepted {}),
         Err(TransferLeaderError::VoteChanged { expected, actual }) => Result::VoteChanged(VoteChanged {
-            expected: Some(vote_to_wire(&expected)),
-            actual: Some(vote_to_wire(&actual)),
+            expected: Some(vote_to_wire(expected)),
+            actual: Some(vote_to_wire(actual)),
         }),
         Err(TransferLeaderError::LogNotFlushed { expected, actual }) => Result::NotFlushed(NotFlushed {
             expected: optional_log_id(expected.as_ref()),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Identity;
+use quorate_model::Identity;
 
 /// Why a data directory was not opened. Whatever it says, nothing in the directory was lost by trying.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,9 @@
 //! The FORMAT file: whose directory this is, and in which format.
 
-use std::{fmt, path::Path};
+use std::path::Path;
 
 use quorate_model::{
-    ClusterId, MemberId,
+    ClusterId, Identity, MemberId,
     envelope::{self, Kind},
 };
 use serde::{Deserialize, Serialize};
@@ -13,15 +13,6 @@ use crate::engine::sled::SEGMENT_BYTES;
 
 /// The newest directory format that this version reads and writes.
 pub(super) const VERSION: u8 = 1;
-
-/// Who a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// The cluster to which it belongs.
-    pub cluster: ClusterId,
-    /// Its member id in that cluster, never used for another.
-    pub member: MemberId,
-}
 
 /// What a directory was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +29,6 @@ struct FormatV1 {
     member: u64,
 }
 
-// === impl Identity ===
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "member {} of cluster {}", self.member, self.cluster)
-    }
-}
-
 // === impl Format ===
 
 impl Format {
@@ -60,8 +43,8 @@ impl Format {
     pub(crate) fn seal(&self) -> Vec<u8> {
         let format = FormatV1 {
             segment_bytes: self.segment_bytes as u64,
-            cluster: self.identity.cluster.get(),
-            member: self.identity.member.get(),
+            cluster: self.identity.cluster_id.get(),
+            member: self.identity.member_id.get(),
         };
         envelope::seal(Kind::Format, VERSION, &format).expect("three numbers fit")
     }
@@ -81,11 +64,11 @@ impl Format {
             });
         }
         let format: FormatV1 = envelope.decode().map_err(|error| damaged(error.to_string()))?;
-        let member = MemberId::try_from(format.member).map_err(|error| damaged(error.to_string()))?;
+        let member_id = MemberId::try_from(format.member).map_err(|error| damaged(error.to_string()))?;
         let segment_bytes = usize::try_from(format.segment_bytes).map_err(|error| damaged(error.to_string()))?;
-        let cluster = ClusterId::new(format.cluster);
+        let cluster_id = ClusterId::new(format.cluster);
         Ok(Self {
-            identity: Identity { cluster, member },
+            identity: Identity { cluster_id, member_id },
             segment_bytes,
         })
     }

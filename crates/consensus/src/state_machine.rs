@@ -1,0 +1,156 @@
+//! Raft's view of the state machine: entries in, outcomes to who waits for them, views to the readers.
+
+use std::io;
+
+use futures::{Stream, TryStreamExt as _};
+use openraft::{
+    EntryPayload, OptionalSend,
+    storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine},
+};
+use quorate_model::LogIndex;
+use quorate_state::State;
+use quorate_storage::SnapshotStore;
+
+use crate::{
+    snapshot::{self, Snapshot, SnapshotData},
+    type_config::{Applied, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
+    view::ViewWriter,
+};
+
+/// Answers that may wait for the batch that they belong to: enough to make the cost of a view small, few enough
+/// that the first of them does not wait long.
+const ANSWERS_MAX: usize = 256;
+
+/// Applies committed entries to the replicated state.
+///
+/// # Invariants
+/// - Readers see the entry before its proposer is answered.
+/// - A command that cannot be read stops the node: skipping it would make this member differ from the others.
+#[derive(Debug)]
+pub(crate) struct StateMachine {
+    state: State,
+    last_applied: Option<LogId>,
+    membership: StoredMembership,
+    views: ViewWriter,
+    snapshots: SnapshotStore,
+}
+
+/// Writes a snapshot of the state as it was when the builder was made.
+#[derive(Debug)]
+pub(crate) struct SnapshotBuilder {
+    state: State,
+    last_applied: Option<LogId>,
+    membership: StoredMembership,
+    snapshots: SnapshotStore,
+}
+
+type Answer = (ApplyResponder<TypeConfig>, Applied);
+
+// === impl StateMachine ===
+
+impl StateMachine {
+    pub(crate) fn new(views: ViewWriter, snapshots: SnapshotStore) -> Self {
+        Self {
+            state: State::new(),
+            last_applied: None,
+            membership: StoredMembership::default(),
+            views,
+            snapshots,
+        }
+    }
+
+    fn apply_entry(&mut self, entry: Entry) -> io::Result<Applied> {
+        let at = LogIndex::new(entry.log_id.index);
+        let outcome = match entry.payload {
+            EntryPayload::Normal(command) => {
+                // The events are for watchers, of whom there are none yet.
+                let (outcome, _events) = self.state.apply_encoded(at, command.as_bytes()).map_err(|error| {
+                    tracing::error!(log_index = at.get(), %error, "a committed command cannot be read; stopping");
+                    io::Error::new(io::ErrorKind::InvalidData, error)
+                })?;
+                Some(outcome)
+            }
+            EntryPayload::Blank => {
+                self.state.advance(at);
+                None
+            }
+            EntryPayload::Membership(membership) => {
+                self.state.advance(at);
+                self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                None
+            }
+        };
+        self.last_applied = Some(entry.log_id);
+        Ok(Applied {
+            revision: self.state.revision(),
+            outcome,
+        })
+    }
+
+    fn publish(&self, answers: &mut Vec<Answer>) {
+        self.views.publish(self.state.clone());
+        for (responder, applied) in answers.drain(..) {
+            responder.send(applied);
+        }
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        Ok((self.last_applied, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+    {
+        let mut answers = Vec::new();
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let applied = self.apply_entry(entry)?;
+            answers.extend(responder.map(|responder| (responder, applied)));
+            if answers.len() >= ANSWERS_MAX {
+                self.publish(&mut answers);
+            }
+        }
+        self.publish(&mut answers);
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        SnapshotBuilder {
+            state: self.state.clone(),
+            last_applied: self.last_applied,
+            membership: self.membership.clone(),
+            snapshots: self.snapshots.clone(),
+        }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> Result<(), io::Error> {
+        self.state = data.install().await?;
+        self.last_applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.views.publish(self.state.clone());
+        tracing::info!(log_index = self.state.applied().get(), "installed a snapshot");
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        snapshot::latest(&self.snapshots).await
+    }
+}
+
+// === impl SnapshotBuilder ===
+
+impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let snapshot =
+            snapshot::build(&self.snapshots, &self.state, self.last_applied, self.membership.clone()).await?;
+        tracing::info!(log_index = self.state.applied().get(), "wrote a snapshot");
+        Ok(snapshot)
+    }
+}
