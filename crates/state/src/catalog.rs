@@ -167,3 +167,77 @@ impl Default for Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_model::{
+        Availability, Endpoint, Endpoints, Generation, InstanceParts, InstanceSpec, Revision, SpecParts,
+    };
+
+    use super::*;
+
+    fn instance(service: &str, id: &str) -> Arc<Instance> {
+        let endpoint = Endpoint {
+            address: "10.0.0.1".parse().unwrap(),
+            port: "80".parse().unwrap(),
+            protocol: None,
+        };
+        Arc::new(Instance::new(InstanceParts {
+            key: InstanceKey {
+                namespace: NamespaceName::default(),
+                service: service.parse().unwrap(),
+                id: id.parse().unwrap(),
+            },
+            spec: InstanceSpec::new(SpecParts::new(Endpoints::from(endpoint))).unwrap(),
+            availability: Availability::Enabled,
+            create_revision: Revision::new(1),
+            modify_revision: Revision::new(1),
+            generation: Generation::new(1),
+            registered_at_ms: 0,
+        }))
+    }
+
+    #[test]
+    fn a_new_state_has_room_for_a_million_instances() {
+        assert_eq!(Catalog::default().room.per_cluster, 1_000_000);
+    }
+
+    #[test]
+    fn room_ends_at_the_limit_of_the_service_and_of_the_cluster() {
+        let mut catalog = Catalog::with_room(Room {
+            per_service: 2,
+            per_cluster: 3,
+        });
+        let over = |limit| Err(Rejection::LimitExceeded { limit });
+        let mut put = |service, id| {
+            let instance = instance(service, id);
+            let room = catalog.check_room(instance.key());
+            if room.is_ok() {
+                assert_eq!(catalog.put(instance), None);
+            }
+            room
+        };
+        assert_eq!(put("web", "a"), Ok(()));
+        assert_eq!(put("web", "b"), Ok(()));
+        assert_eq!(put("web", "c"), over(Limit::InstancesPerService));
+        assert_eq!(put("api", "a"), Ok(()));
+        assert_eq!(put("api", "b"), over(Limit::InstancesPerCluster));
+        assert_eq!(put("new", "a"), over(Limit::InstancesPerCluster));
+
+        assert!(catalog.remove(instance("web", "a").key()).is_some());
+        assert_eq!(catalog.check_room(instance("new", "a").key()), Ok(()));
+    }
+
+    #[test]
+    fn removing_what_is_not_there_copies_nothing() {
+        let mut catalog = Catalog::default();
+        catalog.put(instance("web", "a"));
+        let view = catalog.clone();
+        assert_eq!(catalog.remove(instance("web", "b").key()), None);
+        assert_eq!(catalog.remove(instance("api", "a").key()), None);
+        let service = instance("web", "a").key().service_key();
+        let (one, other) = (catalog.service(&service).unwrap(), view.service(&service).unwrap());
+        assert!(Arc::ptr_eq(one, other));
+        assert_eq!(catalog.instance_count(), 1);
+    }
+}

@@ -1,0 +1,126 @@
+//! Values and commands for tests, named by what matters in them.
+
+use quorate_model::{
+    Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, Incarnation, InstanceId, InstanceKey,
+    InstancePatch, InstanceSpec, JoinNonce, LogIndex, NamespaceName, ServiceKey, ServiceName, SpecParts,
+};
+use quorate_state::{Command, Event, Outcome, State, Takeover};
+
+pub(crate) const CLUSTER: ClusterId = ClusterId::new(0xC1);
+
+pub(crate) fn key(id: &str) -> InstanceKey {
+    InstanceKey {
+        namespace: NamespaceName::default(),
+        service: ServiceName::try_from("web").expect("valid"),
+        id: InstanceId::try_from(id).expect("valid"),
+    }
+}
+
+pub(crate) fn web() -> ServiceKey {
+    key("any").service_key()
+}
+
+/// Parts at `10.0.0.1:port`.
+pub(crate) fn parts(port: u16) -> SpecParts {
+    SpecParts::new(Endpoints::from(Endpoint {
+        address: "10.0.0.1".parse().expect("valid"),
+        port: port.try_into().expect("valid"),
+        protocol: None,
+    }))
+}
+
+pub(crate) fn spec(parts: SpecParts) -> InstanceSpec {
+    InstanceSpec::new(parts).expect("small enough")
+}
+
+/// A spec at `10.0.0.1:port`, held by `owner` in `incarnation`; none of it where empty or 0.
+pub(crate) fn held(port: u16, owner: &str, incarnation: u64) -> InstanceSpec {
+    let mut parts = parts(port);
+    parts.holder.owner = (!owner.is_empty()).then(|| owner.parse().expect("valid"));
+    parts.holder.incarnation = Incarnation::try_from(incarnation).ok();
+    spec(parts)
+}
+
+pub(crate) fn found() -> Command {
+    Command::Found {
+        cluster_id: CLUSTER,
+        epoch: Epoch::new(1),
+    }
+}
+
+pub(crate) fn allocate(nonce: u128) -> Command {
+    Command::AllocateMember {
+        nonce: JoinNonce::new(nonce),
+    }
+}
+
+pub(crate) fn register(id: &str, spec: InstanceSpec) -> Command {
+    Command::Register {
+        key: key(id),
+        spec,
+        takeover: Takeover::Forbidden,
+        registered_at_ms: 1_000,
+    }
+}
+
+pub(crate) fn take_over(id: &str, spec: InstanceSpec) -> Command {
+    Command::Register {
+        key: key(id),
+        spec,
+        takeover: Takeover::Allowed,
+        registered_at_ms: 2_000,
+    }
+}
+
+pub(crate) fn update(id: &str, generation: Option<u64>, patch: InstancePatch) -> Command {
+    Command::Update {
+        key: key(id),
+        generation: generation.map(Generation::new),
+        patch,
+    }
+}
+
+pub(crate) fn deregister(id: &str, generation: Option<u64>) -> Command {
+    Command::Deregister {
+        key: key(id),
+        generation: generation.map(Generation::new),
+    }
+}
+
+pub(crate) fn set_availability(id: &str, availability: Availability, generation: Option<u64>) -> Command {
+    Command::SetAvailability {
+        key: key(id),
+        availability,
+        generation: generation.map(Generation::new),
+    }
+}
+
+/// A state that gets one command after the other, from log index 1 on.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    pub(crate) state: State,
+}
+
+impl Node {
+    /// A node of a founded cluster: the next command is at revision 2.
+    pub(crate) fn founded() -> Self {
+        let mut node = Self::default();
+        assert_eq!(node.apply(&found()), (Outcome::Founded, vec![]));
+        node
+    }
+
+    pub(crate) fn apply(&mut self, command: &Command) -> (Outcome, Vec<Event>) {
+        let at = LogIndex::new(self.state.applied().get() + 1);
+        self.state.apply(at, command)
+    }
+
+    /// Applies a command that is to change nothing, and gives its outcome.
+    pub(crate) fn apply_in_vain(&mut self, command: &Command) -> Outcome {
+        let (before, views) = (self.state.hash(), self.state.clone());
+        let (outcome, events) = self.apply(command);
+        assert_eq!(events, vec![], "an event of {command:?}");
+        assert_eq!(self.state.hash(), before, "a change by {command:?}");
+        assert!(self.state.all_services().eq(views.all_services()));
+        outcome
+    }
+}
