@@ -7,7 +7,7 @@ use quorate_model::{
 };
 use quorate_state::{
     Command, CommandError, Outcome, Rejection, State,
-    snapshot::{Decoder, Encoder, RaftMeta},
+    snapshot::{Decoder, Encoder, Error, RaftMeta},
 };
 use serde::{Serialize, Serializer, ser::SerializeTuple as _};
 
@@ -146,4 +146,25 @@ fn what_a_newer_version_wrote_stops_the_member() {
         assert!(node.state.apply_encoded(LogIndex::new(2), &bytes).is_err());
         assert_eq!(node.state, before);
     }
+}
+
+#[test]
+fn a_snapshot_of_another_state_under_a_right_trailer_is_refused() {
+    let encode = |port| {
+        let mut node = Node::founded();
+        node.apply(&register("a", held(port, "", 0)));
+        let encoder = Encoder::new(&node.state, RaftMeta::default()).unwrap();
+        (node.state.hash(), encoder.collect::<Vec<_>>())
+    };
+    let ((expected, one), (found, other)) = (encode(80), encode(81));
+
+    let summed = [&*one[0], &*other[1]].concat();
+    let checksum = xxhash_rust::xxh3::xxh3_128(&summed).to_le_bytes();
+    // One chunk, then the marker of a wide number and the number.
+    let trailer = sealed(Kind::SnapshotTrailer, &[&[1, 254], checksum.as_slice()].concat());
+
+    let mut decoder = Decoder::new();
+    decoder.push(&one[0]).unwrap();
+    decoder.push(&other[1]).unwrap();
+    assert_eq!(decoder.push(&trailer), Err(Error::Hash { expected, found }));
 }
