@@ -1,1 +1,40 @@
-//! The application: facade, admission, routing, reads and membership
+//! The application: what a member does with a request once it is understood.
+//!
+//! [`Registry`] is the facade that the front ends speak to. A write passes admission, is routed to the leader and
+//! comes back with its outcome; a read passes the barrier that its consistency asks for and is answered from an
+//! immutable view. Beside the requests, [`Tasks`] of this crate let joining nodes in, promote learners that have
+//! caught up, and keep measuring how fresh this member is.
+//!
+//! # Invariants
+//!
+//! - A write is sent on only while it is certain that it was appended nowhere. Once that is not certain, the
+//!   caller is told so, and nothing is tried again.
+//! - A linearizable read waits for a read index that was asked for after the read had arrived.
+//! - A staleness that is stated is never smaller than the true one.
+//! - Whatever waits, waits in bounded numbers and no longer than its deadline.
+
+mod admission;
+mod answer;
+mod backoff;
+mod deadline;
+mod error;
+mod limits;
+mod membership;
+mod quorum;
+mod read;
+mod readiness;
+mod registry;
+mod route;
+mod tasks;
+#[cfg(test)]
+mod testing;
+
+pub use answer::{
+    Answer, Header, InstancePage, Leader, NodeStatus, Page, Registered, Registration, Resolved, ServicePage,
+    ServiceSummary, Updated,
+};
+pub use error::Error;
+pub use limits::Limits;
+pub use quorate_consensus::{Calling, Member, MemberInfo, MemberRole, Role};
+pub use registry::{Parts, Registry};
+pub use tasks::{Policy, StillRunning, TaskFailure, Tasks};

@@ -1,0 +1,95 @@
+//! What is checked before a write is proposed: whether there is room for it here, and whether it fits.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quorate_model::{InstanceKey, envelope::EncodeError};
+use quorate_state::{Command, Limit, Rejection, State};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::{Error, Limits, deadline::Deadline};
+
+/// Where writes come in, so many at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    limits: Limits,
+    writes: Arc<Semaphore>,
+    closed: watch::Sender<Option<String>>,
+}
+
+/// The right of one write to be on its way. Given back when dropped.
+#[derive(Debug)]
+#[must_use = "a write that gives it back is not counted any more"]
+pub(crate) struct Permit {
+    _permit: OwnedSemaphorePermit,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            writes: Arc::new(Semaphore::new(limits.writes_in_flight_max)),
+            closed: watch::Sender::default(),
+        }
+    }
+
+    /// From now on refuses writes for this reason, or takes them again.
+    pub(crate) fn close(&self, reason: Option<String>) {
+        self.closed.send_replace(reason);
+    }
+
+    /// Lets a write in, after a short wait if there are too many.
+    pub(crate) async fn enter(&self, deadline: &Deadline) -> Result<Permit, Error> {
+        if let Some(reason) = self.closed.borrow().clone() {
+            return Err(Error::ReadOnly { reason });
+        }
+        let patience = self.limits.write_wait.min(deadline.left()?);
+        let acquired = tokio::time::timeout(patience, Arc::clone(&self.writes).acquire_owned()).await;
+        let permit = acquired.map_err(|_| self.overloaded())?;
+        Ok(Permit {
+            _permit: permit.expect("the semaphore is never closed"),
+        })
+    }
+
+    /// The bytes of `command`, unless they are too many for a log entry.
+    pub(crate) fn encode(&self, command: &Command) -> Result<Bytes, Error> {
+        let refused = |error: EncodeError| Error::Internal {
+            problem: format!("a command cannot be encoded: {error}"),
+        };
+        let bytes = command.encode().map_err(refused)?;
+        let len = bytes.len();
+        if len > self.limits.command_len_max {
+            return Err(Error::TooLarge { len });
+        }
+        Ok(bytes)
+    }
+
+    fn overloaded(&self) -> Error {
+        Error::Overloaded {
+            what: format!("{} writes", self.limits.writes_in_flight_max),
+            retry_after: self.limits.overload_retry_after,
+        }
+    }
+}
+
+/// Whether there is room in `state` for an instance at `key`. The state machine decides; asking before saves the
+/// log an entry that would come to nothing.
+pub(crate) fn check_room(state: &State, key: &InstanceKey) -> Result<(), Rejection> {
+    if state.instance(key).is_some() {
+        return Ok(());
+    }
+    let siblings = state.service(&key.service_key()).map_or(0, |service| service.len());
+    let counts = [
+        (siblings, Limit::InstancesPerService),
+        (state.instance_count(), Limit::InstancesPerCluster),
+    ];
+    match counts.into_iter().find(|(count, limit)| *count as u64 >= limit.max()) {
+        Some((_, limit)) => Err(Rejection::LimitExceeded { limit }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

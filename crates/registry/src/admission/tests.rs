@@ -1,0 +1,121 @@
+//! Admission at its edges.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use quorate_model::{
+    ClusterId, Endpoints, Epoch, InstanceSpec, LogIndex, SpecParts, Takeover, limits::INSTANCES_PER_SERVICE_MAX,
+};
+
+use super::*;
+use crate::testing::deadline;
+
+const LONG: Duration = Duration::from_secs(10);
+
+fn key(id: usize) -> InstanceKey {
+    InstanceKey {
+        namespace: "default".parse().unwrap(),
+        service: "web".parse().unwrap(),
+        id: format!("web-{id}").parse().unwrap(),
+    }
+}
+
+fn register(id: usize) -> Command {
+    let endpoint = quorate_model::Endpoint {
+        address: "10.0.0.1".parse().unwrap(),
+        port: "80".parse().unwrap(),
+        protocol: None,
+    };
+    let endpoints = Endpoints::try_from(vec![endpoint]).unwrap();
+    Command::Register {
+        key: key(id),
+        spec: InstanceSpec::new(SpecParts::new(endpoints)).unwrap(),
+        takeover: Takeover::Forbidden,
+        registered_at_ms: 0,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_write_more_than_allowed_is_turned_down_after_a_short_wait() {
+    let gate = Gate::new(Limits {
+        writes_in_flight_max: 2,
+        ..Limits::default()
+    });
+    let first = gate.enter(&deadline(LONG)).await.unwrap();
+    let _second = gate.enter(&deadline(LONG)).await.unwrap();
+
+    let started = tokio::time::Instant::now();
+    let refused = gate.enter(&deadline(LONG)).await.unwrap_err();
+    assert_eq!(refused, gate.overloaded());
+    assert_eq!(started.elapsed(), Limits::default().write_wait);
+
+    drop(first);
+    let _third = gate.enter(&deadline(LONG)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_waits_for_one_that_is_about_to_end() {
+    let gate = Gate::new(Limits {
+        writes_in_flight_max: 1,
+        ..Limits::default()
+    });
+    let first = gate.enter(&deadline(LONG)).await.unwrap();
+    let ends = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        drop(first);
+    };
+    let limit = deadline(LONG);
+    let (entered, ()) = tokio::join!(gate.enter(&limit), ends);
+    let _permit = entered.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_whose_time_is_over_does_not_come_in() {
+    let gate = Gate::new(Limits::default());
+    assert_eq!(
+        gate.enter(&deadline(Duration::ZERO)).await.unwrap_err(),
+        Error::DeadlineExceeded
+    );
+}
+
+#[tokio::test]
+async fn a_closed_gate_says_why_and_opens_again() {
+    let gate = Gate::new(Limits::default());
+    gate.close(Some("the disk is full".to_owned()));
+    let refused = gate.enter(&deadline(LONG)).await.unwrap_err();
+    assert!(refused.to_string().contains("the disk is full"), "{refused}");
+    gate.close(None);
+    let _permit = gate.enter(&deadline(LONG)).await.unwrap();
+}
+
+#[test]
+fn a_command_of_exactly_the_limit_fits_and_one_byte_more_does_not() {
+    let command = register(0);
+    let len = command.encode().unwrap().len();
+    let gate = |command_len_max| {
+        Gate::new(Limits {
+            command_len_max,
+            ..Limits::default()
+        })
+    };
+    assert_eq!(gate(len).encode(&command).unwrap().len(), len);
+    assert_eq!(gate(len - 1).encode(&command), Err(Error::TooLarge { len }));
+}
+
+#[test]
+fn a_full_service_has_room_for_those_it_has_and_for_nobody_else() {
+    let mut state = State::new();
+    let found = Command::Found {
+        cluster_id: ClusterId::new(1),
+        epoch: Epoch::new(1),
+    };
+    state.apply(LogIndex::new(1), &found);
+    for id in 0..INSTANCES_PER_SERVICE_MAX {
+        assert_eq!(check_room(&state, &key(id)), Ok(()), "{id}");
+        let index = NonZeroU64::MIN.saturating_add(id as u64 + 1);
+        state.apply(LogIndex::new(index.get()), &register(id));
+    }
+    let limit = Limit::InstancesPerService;
+    let refused = check_room(&state, &key(INSTANCES_PER_SERVICE_MAX));
+    assert_eq!(refused, Err(Rejection::LimitExceeded { limit }));
+    assert_eq!(check_room(&state, &key(0)), Ok(()));
+}

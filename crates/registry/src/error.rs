@@ -1,0 +1,79 @@
+//! Why a request was not done. What can be done about it is in the variant.
+
+use std::time::Duration;
+
+use quorate_model::limits;
+use quorate_state::Rejection;
+
+use crate::deadline::Passed;
+
+/// Why a request was not answered with what it asked for.
+///
+/// Nothing was done unless it is [`Error::OutcomeUnknown`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The state machine said no, or would.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The command does not fit into a log entry.
+    #[error(
+        "the request takes {len} bytes in the log, the limit is {}: state less at a time",
+        limits::LOG_ENTRY_LEN_MAX
+    )]
+    TooLarge {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// This member has as much to do as it can.
+    #[error("this member has {what} under way, as many as it takes: ask again in {} ms or ask another member", retry_after.as_millis())]
+    Overloaded {
+        /// What there is too much of, with its number.
+        what: String,
+        /// When asking again makes sense.
+        retry_after: Duration,
+    },
+    /// This member takes no writes at present.
+    #[error("this member takes no writes: {reason}; ask another member")]
+    ReadOnly {
+        /// Why.
+        reason: String,
+    },
+    /// There was no leader, or none that took the request, until the deadline.
+    #[error("no leader took the request in time, nothing was done: ask again, and look at the members if it stays so")]
+    NoLeader,
+    /// No quorum confirmed the leader until the deadline.
+    #[error("no quorum confirmed the leader in time ({problem}): ask again, or be content with a stale read")]
+    NoQuorum {
+        /// What was in the way at the last try.
+        problem: String,
+    },
+    /// The deadline passed before anything was done.
+    #[error("the deadline passed before anything was done: ask again with more time")]
+    DeadlineExceeded,
+    /// The member that was asked, or the leader, is about to stop.
+    #[error("a member is stopping ({problem}), nothing was done: ask another one")]
+    Stopping {
+        /// What it said.
+        problem: String,
+    },
+    /// The write may have taken effect or not, or may do so later.
+    #[error("{problem}: the write may or may not take effect; look before asking again")]
+    OutcomeUnknown {
+        /// What happened on the way.
+        problem: String,
+    },
+    /// The software is at fault.
+    #[error("a fault of this member: {problem}; please report it")]
+    Internal {
+        /// What was not as it has to be.
+        problem: String,
+    },
+}
+
+// === impl Error ===
+
+impl From<Passed> for Error {
+    fn from(Passed: Passed) -> Self {
+        Self::DeadlineExceeded
+    }
+}

@@ -1,0 +1,192 @@
+//! Who belongs to the cluster: joining nodes are let in as learners, and promoted once they have caught up.
+
+mod promoter;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use quorate_consensus::{
+    Admission, AdmitError, AskError, Calling, Candidate, Connector, Consensus, Member, MemberInfo, MemberRole,
+    MembershipError, request_join,
+};
+use quorate_model::{Clock, MemberId, limits};
+use quorate_state::{Command, Outcome};
+use tokio::sync::Mutex;
+
+use crate::{Error, Tasks, backoff::Backoff, deadline::Deadline, route::Route};
+
+/// How long a node that wants to join is kept waiting before it is told to ask again.
+const JOIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Lets nodes in, and promotes them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Membership {
+    consensus: Consensus,
+    connector: Arc<dyn Connector>,
+    clock: Arc<dyn Clock>,
+    route: Route<Consensus>,
+    /// One change at a time: what was checked for one join must still hold when the member is added.
+    turn: Arc<Mutex<()>>,
+}
+
+/// How a joining node stands to those that are members already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Standing {
+    /// It is none of them.
+    New,
+    /// It is a member already: it asks again because it has not heard the answer.
+    Member,
+    /// It cannot be let in like this, and why.
+    InTheWay(String),
+}
+
+// === impl Membership ===
+
+impl Membership {
+    pub(crate) fn new(consensus: Consensus, connector: Arc<dyn Connector>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            route: Route::new(consensus.clone()),
+            consensus,
+            connector,
+            clock,
+            turn: Arc::default(),
+        }
+    }
+
+    /// Starts the task that promotes learners while this member leads.
+    pub(crate) fn start_promoter(&self, tasks: &Tasks) {
+        promoter::start(self.clone(), tasks);
+    }
+
+    async fn admit(&self, candidate: Candidate) -> Result<MemberId, AdmitError> {
+        let deadline = Deadline::after(Arc::clone(&self.clock), JOIN_TIME_MAX);
+        let member_id = self.consensus.identity().member_id;
+        match self.consensus.leader() {
+            Some(leader) if leader == member_id => self.admit_here(candidate, &deadline).await,
+            Some(leader) if candidate.quota > 0 => self.pass_on(leader, candidate, &deadline).await,
+            Some(leader) => Err(retry(format!("member {leader} leads, not member {member_id}"))),
+            None => Err(retry("there is no leader at present")),
+        }
+    }
+
+    /// Asks the leader to let the candidate in; the leader does not pass it on.
+    async fn pass_on(
+        &self,
+        leader: MemberId,
+        candidate: Candidate,
+        deadline: &Deadline,
+    ) -> Result<MemberId, AdmitError> {
+        let unknown = || retry(format!("the address of leader {leader} is not known here yet"));
+        let address = self.consensus.member(leader).ok_or_else(unknown)?.info.peer_address;
+        let candidate = Candidate { quota: 0, ..candidate };
+        let time_left = deadline.left().map_err(|_| retry(OUT_OF_TIME))?;
+        let answered = request_join(&self.connector, &address, &candidate, time_left).await;
+        let admitted = answered.map_err(|error| match error {
+            AskError::Unreachable { .. } => AdmitError::Retry(error.to_string()),
+            AskError::Refused { problem, .. } => AdmitError::Refused(problem),
+        })?;
+        let own = self.consensus.identity();
+        if admitted.cluster_id != own.cluster_id {
+            return Err(retry(format!(
+                "another cluster answers at {address}, the address of leader {leader}"
+            )));
+        }
+        Ok(admitted.member_id)
+    }
+
+    async fn admit_here(&self, candidate: Candidate, deadline: &Deadline) -> Result<MemberId, AdmitError> {
+        let turn = deadline.wait_for(self.turn.lock()).await;
+        let _turn = turn.map_err(|_| retry("other changes of the members are under way"))?;
+        let id = self.allocate(&candidate, deadline).await?;
+        let members = self.consensus.status().members;
+        match standing(&members, id, &candidate.info) {
+            Standing::New => {}
+            Standing::Member => return Ok(id),
+            Standing::InTheWay(reason) => return Err(AdmitError::Refused(reason)),
+        }
+        tell_if_it_will_not_vote(&members, id, &candidate.info);
+        self.add(id, candidate.info, deadline).await?;
+        Ok(id)
+    }
+
+    /// The id of the candidate: the same one however often it asks.
+    async fn allocate(&self, candidate: &Candidate, deadline: &Deadline) -> Result<MemberId, AdmitError> {
+        let command = Command::AllocateMember { nonce: candidate.nonce };
+        let encoded = command.encode().map_err(|error| retry(error.to_string()))?;
+        let applied = self.route.propose(encoded, deadline).await;
+        match applied.map_err(|error: Error| retry(error.to_string()))?.outcome {
+            Some(Outcome::MemberAllocated(id)) => Ok(id),
+            Some(Outcome::Rejected(rejection)) => Err(AdmitError::Refused(rejection.to_string())),
+            _ => Err(retry("the outcome is not a member id")),
+        }
+    }
+
+    async fn add(&self, id: MemberId, info: MemberInfo, deadline: &Deadline) -> Result<(), AdmitError> {
+        let peer_address = info.peer_address.clone();
+        let mut backoff = Backoff::of_request();
+        loop {
+            let time_left = deadline.left().map_err(|_| retry(OUT_OF_TIME))?;
+            match self.consensus.add_learner(id, info.clone(), time_left).await {
+                Ok(()) => break,
+                Err(MembershipError::InProgress) => backoff.pause().await,
+                Err(MembershipError::Refused(reason)) => return Err(AdmitError::Refused(reason)),
+                Err(error @ (MembershipError::NotLeader(_) | MembershipError::OutcomeUnknown(_))) => {
+                    return Err(retry(error.to_string()));
+                }
+            }
+        }
+        tracing::info!(member = %id, %peer_address, "a learner has joined");
+        Ok(())
+    }
+}
+
+impl Admission for Membership {
+    fn admit(&self, candidate: Candidate) -> BoxFuture<'static, Result<MemberId, AdmitError>> {
+        let membership = self.clone();
+        Box::pin(async move { membership.admit(candidate).await })
+    }
+}
+
+const OUT_OF_TIME: &str = "it took too long";
+
+fn retry(problem: impl Into<String>) -> AdmitError {
+    AdmitError::Retry(problem.into())
+}
+
+/// A door belongs to one member: a node that comes back without its data comes under a new id, and the old one
+/// must not be taken for it.
+fn standing(members: &[Member], id: MemberId, info: &MemberInfo) -> Standing {
+    let address = &info.peer_address;
+    let in_the_way = members
+        .iter()
+        .find(|member| member.id != id && member.info.peer_address == *address);
+    if let Some(Member { id: other, .. }) = in_the_way {
+        let reason = format!(
+            "the peer address {address} belongs to member {other}: use a fresh address or remove member {other} first"
+        );
+        return Standing::InTheWay(reason);
+    }
+    match members.iter().find(|member| member.id == id) {
+        None => Standing::New,
+        Some(member) if member.info.peer_address == *address => Standing::Member,
+        Some(member) => Standing::InTheWay(format!(
+            "this node has joined as member {id} at the peer address {}: give it that address again, or wipe its \
+             data and remove member {id}",
+            member.info.peer_address
+        )),
+    }
+}
+
+fn tell_if_it_will_not_vote(members: &[Member], id: MemberId, info: &MemberInfo) {
+    let voters = voters(members);
+    if info.calling == Calling::Voter && voters >= limits::VOTERS_MAX {
+        tracing::warn!(member = %id, voters, "there are as many voters as there may be: the new member stays a learner");
+    }
+}
+
+fn voters(members: &[Member]) -> usize {
+    members.iter().filter(|member| member.role == MemberRole::Voter).count()
+}
+
+#[cfg(test)]
+mod tests;

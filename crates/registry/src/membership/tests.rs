@@ -1,0 +1,57 @@
+//! Whom a joining node must not be taken for.
+
+use super::*;
+use crate::testing::member as id;
+
+/// A member whose doors are on this port and the one before.
+pub(super) fn member(number: u64, port: u16, role: MemberRole) -> Member {
+    Member {
+        id: id(number),
+        info: info(port),
+        role,
+        matched: None,
+    }
+}
+
+pub(super) fn info(port: u16) -> MemberInfo {
+    MemberInfo {
+        peer_address: format!("127.0.0.1:{port}").parse().unwrap(),
+        client_address: format!("127.0.0.1:{}", port - 1).parse().unwrap(),
+        calling: Calling::Voter,
+    }
+}
+
+#[test]
+fn a_node_at_a_fresh_address_is_let_in() {
+    let members = [member(1, 7401, MemberRole::Voter)];
+    assert_eq!(standing(&members, id(2), &info(7402)), Standing::New);
+}
+
+#[test]
+fn a_node_that_asks_again_is_a_member_already() {
+    let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
+    assert_eq!(standing(&members, id(2), &info(7402)), Standing::Member);
+}
+
+#[test]
+fn a_wiped_node_does_not_come_back_as_the_member_it_was() {
+    for role in [MemberRole::Voter, MemberRole::Learner] {
+        let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, role)];
+        let Standing::InTheWay(reason) = standing(&members, id(3), &info(7402)) else {
+            panic!("member 2 has this address");
+        };
+        assert!(
+            reason.contains("use a fresh address or remove member 2 first"),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_node_that_moves_while_it_joins_is_told_where_it_has_joined() {
+    let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
+    let Standing::InTheWay(reason) = standing(&members, id(2), &info(7409)) else {
+        panic!("member 2 has another address");
+    };
+    assert!(reason.contains("127.0.0.1:7402"), "{reason}");
+}

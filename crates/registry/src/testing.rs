@@ -1,0 +1,202 @@
+//! What the tests of this crate build on: clocks, and a quorum that does as it is told.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use quorate_consensus::{Applied, ProposeError, ReadIndexError, Stopping};
+use quorate_model::{Clock, LogIndex, MemberId, Revision};
+use quorate_state::{Outcome, State};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+use crate::{deadline::Deadline, quorum::Quorum};
+
+/// A clock that stands still unless it is moved.
+#[derive(Debug, Default)]
+pub(crate) struct ManualClock {
+    nanos: AtomicU64,
+}
+
+/// The clock of tokio, which goes on by itself where it is paused.
+#[derive(Debug)]
+pub(crate) struct TokioClock {
+    origin: Instant,
+}
+
+/// A quorum that follows a script.
+#[derive(Clone)]
+pub(crate) struct Script {
+    shared: Arc<Shared>,
+}
+
+/// A request for a read index that waits for the test's answer.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) leader: MemberId,
+    answer: oneshot::Sender<Result<LogIndex, ReadIndexError>>,
+}
+
+struct Shared {
+    leader: watch::Sender<Option<MemberId>>,
+    applied: watch::Sender<LogIndex>,
+    proposed_to: Mutex<Vec<MemberId>>,
+    answers: Mutex<VecDeque<Result<Applied, ProposeError>>>,
+    asked: mpsc::UnboundedSender<Asked>,
+    on_view: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+pub(crate) fn member(id: u64) -> MemberId {
+    id.try_into().unwrap()
+}
+
+pub(crate) fn applied(revision: u64) -> Applied {
+    Applied {
+        revision: Revision::new(revision),
+        outcome: Some(Outcome::Founded),
+    }
+}
+
+/// A deadline on tokio's own clock.
+pub(crate) fn deadline(time_left: Duration) -> Deadline {
+    Deadline::after(Arc::new(TokioClock::default()), time_left)
+}
+
+// === impl ManualClock ===
+
+impl ManualClock {
+    pub(crate) fn advance(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap();
+        self.nanos.fetch_add(nanos, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.nanos.load(Ordering::SeqCst))
+    }
+
+    fn wall_ms(&self) -> u64 {
+        0
+    }
+}
+
+// === impl TokioClock ===
+
+impl Default for TokioClock {
+    fn default() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    fn wall_ms(&self) -> u64 {
+        0
+    }
+}
+
+// === impl Script ===
+
+impl Script {
+    /// A quorum with this leader, and where its requests for read indexes arrive.
+    pub(crate) fn new(leader: Option<u64>) -> (Self, mpsc::UnboundedReceiver<Asked>) {
+        let (asked, requests) = mpsc::unbounded_channel();
+        let shared = Shared {
+            leader: watch::Sender::new(leader.map(member)),
+            applied: watch::Sender::default(),
+            proposed_to: Mutex::default(),
+            answers: Mutex::default(),
+            asked,
+            on_view: Mutex::default(),
+        };
+        let shared = Arc::new(shared);
+        (Self { shared }, requests)
+    }
+
+    pub(crate) fn set_leader(&self, leader: Option<u64>) {
+        self.shared.leader.send_replace(leader.map(member));
+    }
+
+    pub(crate) fn set_applied(&self, index: u64) {
+        self.shared.applied.send_replace(LogIndex::new(index));
+    }
+
+    /// What the next proposals come to; those after them find no leader.
+    pub(crate) fn answer_proposals(&self, answers: impl IntoIterator<Item = Result<Applied, ProposeError>>) {
+        self.shared.answers.lock().unwrap().extend(answers);
+    }
+
+    /// Whom commands were proposed to, in this order.
+    pub(crate) fn proposed_to(&self) -> Vec<u64> {
+        let members = self.shared.proposed_to.lock().unwrap();
+        members.iter().map(|id| id.get()).collect()
+    }
+
+    /// What happens just before the next view is taken.
+    pub(crate) fn before_view(&self, act: impl FnOnce() + Send + 'static) {
+        *self.shared.on_view.lock().unwrap() = Some(Box::new(act));
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Script").finish_non_exhaustive()
+    }
+}
+
+impl Quorum for Script {
+    fn leader(&self) -> Option<MemberId> {
+        *self.shared.leader.borrow()
+    }
+
+    async fn leader_known(&self) {
+        let mut leader = self.shared.leader.subscribe();
+        leader.wait_for(Option::is_some).await.unwrap();
+    }
+
+    async fn propose(&self, leader: MemberId, _: Bytes, _: Duration) -> Result<Applied, ProposeError> {
+        self.shared.proposed_to.lock().unwrap().push(leader);
+        let answer = self.shared.answers.lock().unwrap().pop_front();
+        answer.unwrap_or(Err(ProposeError::NotLeader(None)))
+    }
+
+    async fn read_index(&self, leader: MemberId, _: Duration) -> Result<LogIndex, ReadIndexError> {
+        let (answer, answered) = oneshot::channel();
+        self.shared.asked.send(Asked { leader, answer }).unwrap();
+        answered.await.unwrap()
+    }
+
+    async fn wait_applied(&self, index: LogIndex) -> Result<(), Stopping> {
+        let mut applied = self.shared.applied.subscribe();
+        applied.wait_for(|applied| *applied >= index).await.unwrap();
+        Ok(())
+    }
+
+    fn view(&self) -> Arc<State> {
+        if let Some(act) = self.shared.on_view.lock().unwrap().take() {
+            act();
+        }
+        Arc::default()
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    pub(crate) fn answer(self, answer: Result<u64, ReadIndexError>) {
+        self.answer.send(answer.map(LogIndex::new)).unwrap();
+    }
+}
