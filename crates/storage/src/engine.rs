@@ -5,6 +5,8 @@
 
 pub mod memory;
 pub mod sled;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, io, ops::Range};
 
