@@ -1,1 +1,41 @@
-//! The Rust SDK: a client of a Quorate cluster
+//! The Rust SDK: a client of a Quorate cluster.
+//!
+//! ```no_run
+//! use quorate_client::{Client, model::{Consistency, Filter, ServiceName}};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder()
+//!     .endpoints(["127.0.0.1:7301".parse()?, "127.0.0.1:7302".parse()?])
+//!     .build()?;
+//! let payments = ServiceName::try_from("payments")?;
+//! let answer = client.resolve(&payments, Filter::default(), Consistency::Linearizable).await?;
+//! for instance in &answer.value.instances {
+//!     println!("{} at revision {}", instance.key(), answer.header.revision);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A client knows the client doors of some members and asks them in turn until one takes the request, within
+//! one deadline. What changes something is sent again only if it surely had no effect: everything else ends
+//! as [`Error::OutcomeUnknown`], and the caller has to look before it tries again.
+
+mod answer;
+mod backoff;
+mod builder;
+mod call;
+mod client;
+mod error;
+
+pub use quorate_model as model;
+pub use quorate_proto::{
+    request::Lifetime,
+    status::{Reason, Retry},
+};
+
+pub use answer::{
+    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
+};
+pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
+pub use client::{Client, Registration};
+pub use error::Error;

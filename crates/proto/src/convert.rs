@@ -18,7 +18,7 @@ pub(crate) mod strategies;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use field::{Field as _, required};
+pub use field::Field;
 pub(crate) use instance::{holder, spec};
 
 /// A field of a message is not what it has to be; the message says which one and what is allowed.
@@ -38,6 +38,11 @@ impl InvalidField {
         Self { field, problem }
     }
 
+    /// A `field` that has to be there is not: `what` says what belongs there.
+    pub fn missing(field: &'static str, what: &str) -> Self {
+        Self::new(field, InvalidValue::new(field, format!("it is missing; give {what}")))
+    }
+
     /// The path of the field within its message.
     pub fn field(&self) -> &str {
         &self.field
@@ -50,7 +55,7 @@ impl InvalidField {
 
     /// The same, seen from the message whose field `outer` holds the one with the field.
     #[must_use]
-    pub(crate) fn within(self, outer: &str) -> Self {
+    pub fn within(self, outer: &str) -> Self {
         Self::new(format!("{outer}.{}", self.field), self.problem)
     }
 }
@@ -115,7 +120,10 @@ pub fn consistency(message: Option<pb::Consistency>) -> Result<Consistency, Inva
         Some(Mode::Stale(_)) => Ok(Consistency::Stale),
         Some(Mode::Linearizable(_)) => Ok(Consistency::Linearizable),
         // A mode of a newer contract arrives as none at all.
-        None => required("consistency", "a mode that this version knows, stale or linearizable"),
+        None => Err(InvalidField::missing(
+            "consistency",
+            "a mode that this version knows, stale or linearizable",
+        )),
     }
 }
 

@@ -10,7 +10,7 @@ use quorate_model::{
 use crate::{convert::InvalidField, registry as pb};
 
 /// Says in which field a value stood.
-pub(crate) trait Field<T> {
+pub trait Field<T> {
     /// The value, or what is wrong with it, in the field of this name.
     fn field(self, name: &str) -> Result<T, InvalidField>;
 }
@@ -19,14 +19,6 @@ impl<T> Field<T> for Result<T, InvalidValue> {
     fn field(self, name: &str) -> Result<T, InvalidField> {
         self.map_err(|problem| InvalidField::new(name, problem))
     }
-}
-
-/// A required field that is not there: `what` says what belongs there.
-pub(crate) fn required<T>(name: &'static str, what: &str) -> Result<T, InvalidField> {
-    Err(InvalidField::new(
-        name,
-        InvalidValue::new(name, format!("it is missing; give {what}")),
-    ))
 }
 
 /// A text that may be empty, which means that nothing is stated.

@@ -163,7 +163,7 @@ pub struct VoteResponse {
     pub last_log_id: ::core::option::Option<LogId>,
 }
 /// See `Raft.InstallSnapshot`.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InstallSnapshotRequest {
     /// A header first, then chunks.
     #[prost(oneof = "install_snapshot_request::Part", tags = "1, 2")]
@@ -171,29 +171,20 @@ pub struct InstallSnapshotRequest {
 }
 /// Nested message and enum types in `InstallSnapshotRequest`.
 pub mod install_snapshot_request {
-    /// What a snapshot covers.
-    #[derive(Clone, PartialEq, ::prost::Message)]
+    /// What is known before the first chunk, which itself says what the snapshot covers.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct SnapshotHeader {
         /// The leader's vote.
         #[prost(message, optional, tag = "1")]
         pub vote: ::core::option::Option<super::Vote>,
-        /// The last entry that the snapshot covers.
-        #[prost(message, optional, tag = "2")]
-        pub last_log_id: ::core::option::Option<super::LogId>,
-        /// The entry of the membership; absent if it is the initial one.
-        #[prost(message, optional, tag = "3")]
-        pub membership_log_id: ::core::option::Option<super::LogId>,
-        /// The membership as of the snapshot.
-        #[prost(message, optional, tag = "4")]
-        pub membership: ::core::option::Option<super::Membership>,
         /// How many chunks follow.
-        #[prost(uint64, tag = "5")]
-        pub chunks: u64,
+        #[prost(uint64, tag = "2")]
+        pub chunk_count: u64,
     }
     /// A header first, then chunks.
-    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Part {
-        /// What the snapshot covers.
+        /// What is sent, and by whom.
         #[prost(message, tag = "1")]
         Header(SnapshotHeader),
         /// The next chunk, checked by its own envelope.

@@ -1,0 +1,186 @@
+//! What the cluster answers, in values of the model.
+
+use quorate_model::{
+    ClusterId, DoorAddress, Epoch, Generation, Instance, LogIndex, MemberId, Revision, ServiceName, StateHash, Term,
+};
+
+mod parse;
+
+pub(crate) use parse::Page;
+
+/// An answer: who gave it, from which state, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// Who answered, from which state.
+    pub header: Header,
+    /// What was asked for.
+    pub value: T,
+}
+
+/// Who answered, from which state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The cluster that answered.
+    pub cluster_id: ClusterId,
+    /// The life of its history.
+    pub epoch: Epoch,
+    /// The member that answered.
+    pub member_id: MemberId,
+    /// The raft term that it was in.
+    pub term: Term,
+    /// A change: the revision at which it took effect. A read: the revision of the state that was read.
+    pub revision: Revision,
+    /// The leader as that member knows it, if it knows one.
+    pub leader: Option<Leader>,
+    /// How far, in milliseconds, the state that was read lags behind the cluster at most; absent if not known.
+    pub staleness_ms: Option<u64>,
+}
+
+/// Who leads the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leader {
+    /// Its id.
+    pub id: MemberId,
+    /// Its client door, if known.
+    pub address: Option<DoorAddress>,
+}
+
+/// What a registration came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registered {
+    /// The fencing token of this registration, for later changes.
+    pub generation: Generation,
+    /// What it took.
+    pub change: Change,
+}
+
+/// What a registration changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// The id was not there before.
+    Created,
+    /// The same registration, with other content.
+    Updated,
+    /// The same registration, with the same content.
+    Unchanged,
+    /// A new generation replaced the one before.
+    Replaced,
+}
+
+/// What a change of a registration came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// The generation of the registration, which stays.
+    pub generation: Generation,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// What taking an instance out came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deregistered {
+    /// Whether it was there.
+    pub existed: bool,
+}
+
+/// Instances of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instances {
+    /// Whether the service has any instance at all, wanted or not.
+    pub service_known: bool,
+    /// Those asked for, in the order of their ids.
+    pub instances: Vec<Instance>,
+}
+
+/// One service of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSummary {
+    /// Its name.
+    pub name: ServiceName,
+    /// How many instances it has, whatever their state.
+    pub instances: u32,
+    /// How many of them may be called.
+    pub available: u32,
+}
+
+/// How a member sees itself and the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The version of its software.
+    pub version: String,
+    /// What it is at the moment.
+    pub role: Role,
+    /// Whether it serves.
+    pub ready: bool,
+    /// The last log index that it has.
+    pub last_log_index: LogIndex,
+    /// The last log index that it has applied.
+    pub applied_index: LogIndex,
+    /// The hash of its state at the header's revision.
+    pub state_hash: StateHash,
+    /// How many services there are, in all namespaces.
+    pub services: u64,
+    /// How many instances there are, in all namespaces.
+    pub instances: u64,
+    /// The members, in the order of their ids.
+    pub members: Vec<Member>,
+}
+
+/// What a member is in the raft cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Changes go through it.
+    Leader,
+    /// It votes and follows.
+    Follower,
+    /// It stands for election.
+    Candidate,
+    /// It follows without a vote.
+    Learner,
+    /// It has stopped.
+    Stopped,
+}
+
+/// A member of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: MemberId,
+    /// Where other members reach it.
+    pub peer_address: DoorAddress,
+    /// Where clients reach it.
+    pub client_address: DoorAddress,
+    /// Whether it has a vote.
+    pub voter: bool,
+    /// The last log index known to be durable there; only the leader knows.
+    pub matched_index: Option<LogIndex>,
+}
+
+// === impl Change ===
+
+impl Change {
+    /// The word for it, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+// === impl Role ===
+
+impl Role {
+    /// The word for it, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Candidate => "candidate",
+            Self::Learner => "learner",
+            Self::Stopped => "stopped",
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! How a client is put together.
+
+use std::time::Duration;
+
+use quorate_model::{ClusterId, DoorAddress, NamespaceName};
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+
+use crate::{Client, Error, call::Caller};
+
+/// How long a request may take in all, unless told otherwise: longer than an election.
+pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to come about, unless told otherwise: long for a network, short for a deadline.
+pub const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Builds a [`Client`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    endpoints: Vec<DoorAddress>,
+    namespace: NamespaceName,
+    deadline: Duration,
+    connect_timeout: Duration,
+    cluster_id: Option<ClusterId>,
+    seed: Option<u64>,
+}
+
+// === impl Builder ===
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            endpoints: Vec::new(),
+            namespace: NamespaceName::default(),
+            deadline: DEADLINE_DEFAULT,
+            connect_timeout: CONNECT_TIMEOUT_DEFAULT,
+            cluster_id: None,
+            seed: None,
+        }
+    }
+
+    /// The client doors of members, asked in this order until one answers. At least one.
+    #[must_use]
+    pub fn endpoints(mut self, endpoints: impl IntoIterator<Item = DoorAddress>) -> Self {
+        self.endpoints = endpoints.into_iter().collect();
+        self
+    }
+
+    /// The namespace that all requests are about; "default" otherwise.
+    #[must_use]
+    pub fn namespace(mut self, namespace: NamespaceName) -> Self {
+        self.namespace = namespace;
+        self
+    }
+
+    /// How long a request may take in all, attempts at several members included; [`DEADLINE_DEFAULT`] otherwise.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long a connection may take to come about; [`CONNECT_TIMEOUT_DEFAULT`] otherwise.
+    #[must_use]
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// The cluster that has to answer; otherwise the one that answers first.
+    #[must_use]
+    pub fn cluster_id(mut self, cluster_id: ClusterId) -> Self {
+        self.cluster_id = Some(cluster_id);
+        self
+    }
+
+    /// Seeds the random part of the waits between attempts, so that a run repeats.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The client. Connects to nobody yet. [`Error::InvalidArgument`] if there is no endpoint or no time.
+    pub fn build(self) -> Result<Client, Error> {
+        let refused = |message: &str| Error::InvalidArgument {
+            message: message.to_owned(),
+        };
+        if self.endpoints.is_empty() {
+            return Err(refused(
+                "no endpoint is given; give the client door of at least one member",
+            ));
+        }
+        if self.deadline.is_zero() || self.connect_timeout.is_zero() {
+            return Err(refused(
+                "a deadline or connect timeout of 0 leaves no time for an answer",
+            ));
+        }
+        let rng = SmallRng::seed_from_u64(self.seed.unwrap_or_else(random_seed));
+        let caller = Caller::new(
+            self.endpoints,
+            self.deadline,
+            self.connect_timeout,
+            self.cluster_id,
+            rng,
+        );
+        Ok(Client::new(caller, self.namespace))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the default of what a test or a simulation injects as a seed"
+)]
+fn random_seed() -> u64 {
+    rand::rng().random()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_without_endpoint_or_time_is_refused() {
+        let message = Client::builder().build().unwrap_err().to_string();
+        assert!(message.contains("no endpoint"), "{message}");
+        let door: DoorAddress = "127.0.0.1:7300".parse().unwrap();
+        let builder = Client::builder().endpoints([door]);
+        assert!(builder.clone().deadline(Duration::ZERO).build().is_err());
+        assert!(builder.connect_timeout(Duration::ZERO).build().is_err());
+    }
+}

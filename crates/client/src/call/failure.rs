@@ -1,0 +1,91 @@
+//! How one attempt at one member failed, by what it says about the effect of the request.
+
+use std::{error::Error as _, time::Duration};
+
+use quorate_model::DoorAddress;
+use quorate_proto::status::{self, Reason, Retry};
+use tonic::{ConnectError, Status};
+
+use crate::{Error, call::Effect};
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// There was no connection: nothing was sent.
+    Unreachable {
+        /// What stood in the way.
+        message: String,
+    },
+    /// The member said that it did nothing and that another attempt may succeed.
+    NotDone {
+        /// The member and what it said.
+        message: String,
+        /// How long it wants to be left alone.
+        retry_after: Duration,
+    },
+    /// It was sent and the answer was lost.
+    Lost {
+        /// How the answer was lost.
+        message: String,
+    },
+    /// The member said no, and every other one would.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// What it said.
+        message: String,
+    },
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// Judges the status that a call to the member at `address` ended with.
+    pub(super) fn from_status(address: &DoorAddress, status: &Status) -> Self {
+        if was_never_connected(status) {
+            let message = format!(
+                "cannot reach {address}: {}; is a member running there?",
+                status.message()
+            );
+            return Self::Unreachable { message };
+        }
+        let reason = Reason::of(status);
+        match reason.retry() {
+            Retry::Never => Self::Refused {
+                reason,
+                message: status.message().to_owned(),
+            },
+            Retry::AnyMember => Self::NotDone {
+                message: format!("{address}: {} ({reason})", status.message()),
+                retry_after: status::retry_after(status).unwrap_or_default(),
+            },
+            Retry::SameKeyOnly => Self::Lost {
+                message: format!("{address}: {}", status.message()),
+            },
+        }
+    }
+
+    /// What the caller of a request is told that ends with this failure.
+    pub(super) fn into_error(self, effect: Effect) -> Error {
+        match self {
+            Self::Unreachable { message } | Self::NotDone { message, .. } => Error::Unavailable { message },
+            Self::Refused { reason, message } => Error::Refused { reason, message },
+            Self::Lost { message } => match effect {
+                Effect::Read => Error::Deadline { message },
+                Effect::Change => Error::OutcomeUnknown { message },
+            },
+        }
+    }
+}
+
+/// Whether a channel whose connection had broken failed to get another one, so that nothing was sent.
+fn was_never_connected(status: &Status) -> bool {
+    let mut source = status.source();
+    while let Some(error) = source {
+        if error.is::<ConnectError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
