@@ -21,7 +21,7 @@ use crate::{
     network::{Connector, Links, PeerNetwork},
     state_machine::StateMachine,
     status::{Member, MemberRole, Role, Status},
-    timing::Timing,
+    timing::{Retention, Timing},
     type_config::{Applied, EncodedCommand, MemberInfo, TypeConfig},
     view::{self, Stopping, ViewReader},
 };
@@ -42,6 +42,8 @@ pub struct Parts {
     pub identity: Identity,
     /// How fast it works.
     pub timing: Timing,
+    /// When it cuts its log.
+    pub retention: Retention,
     /// Its log.
     pub log: RaftLog,
     /// Its snapshots.
@@ -69,11 +71,12 @@ impl Consensus {
         let Parts {
             identity,
             timing,
+            retention,
             log,
             snapshots,
             connector,
         } = parts;
-        let config = Arc::new(timing.raft_config(identity.cluster_id)?);
+        let config = Arc::new(timing.raft_config(retention, identity.cluster_id)?);
         let (publisher, views) = view::channel();
         let state_machine = StateMachine::new(publisher, snapshots.clone());
         let network = PeerNetwork::new(identity, Arc::clone(&connector), timing.election_min);

@@ -28,7 +28,7 @@ pub use network::{
     Admission, AdmitError, AskError, BoxIo, Candidate, Connector, Io, identify, peer_routes, request_join,
 };
 pub use status::{Member, MemberRole, Role, Status};
-pub use timing::Timing;
+pub use timing::{Retention, Timing};
 pub use type_config::{Applied, Calling, EncodedCommand, MemberInfo, TypeConfig};
 pub use view::Stopping;
 

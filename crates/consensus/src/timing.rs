@@ -1,4 +1,4 @@
-//! The pace of raft: how fast a dead leader is noticed, how much goes into one message.
+//! The pace of raft: how fast a dead leader is noticed, when the log is cut, how much goes into one message.
 
 use std::time::Duration;
 
@@ -6,15 +6,6 @@ use openraft::{Config, SnapshotPolicy};
 use quorate_model::ClusterId;
 
 use crate::error::StartError;
-
-/// Entries between two snapshots, and entries that stay in the log behind a snapshot so that a follower
-/// which was away for a moment catches up from the log.
-const SNAPSHOT_EVERY_ENTRIES: u64 = 50_000;
-const KEEP_BEHIND_SNAPSHOT_ENTRIES: u64 = 10_000;
-
-/// A learner is caught up when it lacks fewer entries than this. More than lie between two snapshots:
-/// otherwise a follower that just installed one could count as lagging for ever.
-const LAG_ENTRIES_MAX: u64 = SNAPSHOT_EVERY_ENTRIES + KEEP_BEHIND_SNAPSHOT_ENTRIES;
 
 /// Entries in one append. The storage caps their bytes as well.
 const APPEND_ENTRIES_MAX: u64 = 1_024;
@@ -24,6 +15,16 @@ const CORE_QUEUE_LEN: u64 = 8_192;
 
 /// Time for a whole snapshot to be sent and installed.
 const INSTALL_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// When the log is replaced by a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Entries between two snapshots.
+    pub snapshot_every_entries: u64,
+    /// Entries that stay in the log behind a snapshot, so that a follower which was away for a moment catches
+    /// up from the log.
+    pub keep_entries: u64,
+}
 
 /// The pace of raft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +51,19 @@ impl Default for Timing {
     }
 }
 
+// === impl Retention ===
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            snapshot_every_entries: 50_000,
+            keep_entries: 10_000,
+        }
+    }
+}
+
 impl Timing {
-    pub(crate) fn raft_config(self, cluster_id: ClusterId) -> Result<Config, StartError> {
+    pub(crate) fn raft_config(self, retention: Retention, cluster_id: ClusterId) -> Result<Config, StartError> {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let config = Config {
             cluster_name: cluster_id.to_string(),
@@ -60,10 +72,13 @@ impl Timing {
             election_timeout_max: ms(self.election_max),
             install_snapshot_timeout: ms(INSTALL_SNAPSHOT_TIMEOUT),
             max_payload_entries: APPEND_ENTRIES_MAX,
-            snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_EVERY_ENTRIES),
-            max_in_snapshot_log_to_keep: KEEP_BEHIND_SNAPSHOT_ENTRIES,
-            purge_batch_size: APPEND_ENTRIES_MAX,
-            replication_lag_threshold: LAG_ENTRIES_MAX,
+            snapshot_policy: SnapshotPolicy::LogsSinceLast(retention.snapshot_every_entries),
+            max_in_snapshot_log_to_keep: retention.keep_entries,
+            // What may go goes at once; the storage deletes it piece by piece.
+            purge_batch_size: 1,
+            // More than lie between two snapshots: a follower that just installed one must not count as
+            // lagging for ever.
+            replication_lag_threshold: retention.snapshot_every_entries + retention.keep_entries,
             api_channel_size: Some(CORE_QUEUE_LEN),
             notification_channel_size: Some(CORE_QUEUE_LEN),
             // A member that was cut off must not depose the leader when it comes back.

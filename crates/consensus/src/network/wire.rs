@@ -296,3 +296,6 @@ pub(crate) fn transfer_result_from_wire(
         }),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,303 @@
+//! A cluster whose network can be cut and whose members can be crashed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use quorate_consensus::{
+    Admission, AdmitError, Applied, BoxIo, Calling, Candidate, Connector, Consensus, MemberInfo, Parts, ProposeError,
+    RaftLog, Retention, Role, Timing, peer_routes,
+};
+use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, MemberId};
+use quorate_state::Command;
+use quorate_storage::{MemoryDisk, OnFatal, Storage};
+use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
+use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
+
+/// Longer than anything may take on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+const CLUSTER: ClusterId = ClusterId::new(0xC1);
+
+/// The pipes between the members.
+#[derive(Debug, Default)]
+pub(crate) struct Network {
+    doors: Mutex<BTreeMap<String, mpsc::UnboundedSender<DuplexStream>>>,
+    isolated: Mutex<BTreeSet<String>>,
+    /// Every connection, with its two ends.
+    relays: Mutex<Vec<(String, String, JoinHandle<()>)>>,
+}
+
+/// A member's way into the network.
+#[derive(Debug)]
+struct Pipes {
+    network: Arc<Network>,
+    from: String,
+}
+
+/// One member.
+pub(crate) struct Node {
+    pub(crate) consensus: Consensus,
+    pub(crate) disk: MemoryDisk,
+    address: DoorAddress,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Members by their ids, and what connects them.
+pub(crate) struct Cluster {
+    pub(crate) network: Arc<Network>,
+    pub(crate) nodes: BTreeMap<u64, Node>,
+    retention: Retention,
+}
+
+#[derive(Debug)]
+struct RealClock(Instant);
+
+impl Clock for RealClock {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn wall_ms(&self) -> u64 {
+        0
+    }
+}
+
+/// Nobody joins by asking in these tests.
+struct Closed;
+
+impl Admission for Closed {
+    fn admit(&self, _candidate: Candidate) -> BoxFuture<'static, Result<MemberId, AdmitError>> {
+        Box::pin(async { Err(AdmitError::Refused("closed".to_owned())) })
+    }
+}
+
+// === impl Network ===
+
+impl Network {
+    /// Cuts a member off from all others, breaking what is under way.
+    pub(crate) fn isolate(&self, id: u64) {
+        let door = address(id).to_string();
+        self.isolated.lock().unwrap().insert(door.clone());
+        self.relays.lock().unwrap().retain(|(from, to, relay)| {
+            let cut = *from == door || *to == door;
+            if cut {
+                relay.abort();
+            }
+            !cut
+        });
+    }
+
+    pub(crate) fn heal(&self) {
+        self.isolated.lock().unwrap().clear();
+    }
+
+    fn connect(&self, from: &str, to: &str) -> io::Result<BoxIo> {
+        let isolated = self.isolated.lock().unwrap();
+        if isolated.contains(from) || isolated.contains(to) {
+            return Err(io::ErrorKind::HostUnreachable.into());
+        }
+        let (near, mut relay_near) = tokio::io::duplex(1 << 16);
+        let (mut relay_far, far) = tokio::io::duplex(1 << 16);
+        let doors = self.doors.lock().unwrap();
+        let door = doors.get(to).ok_or(io::ErrorKind::ConnectionRefused)?;
+        door.send(far).map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        let relay = tokio::spawn(async move {
+            // An error is the end of a connection, which both sides notice.
+            let _ = tokio::io::copy_bidirectional(&mut relay_near, &mut relay_far).await;
+        });
+        self.relays
+            .lock()
+            .unwrap()
+            .push((from.to_owned(), to.to_owned(), relay));
+        Ok(Box::pin(near))
+    }
+}
+
+impl Connector for Pipes {
+    fn connect(&self, address: DoorAddress) -> BoxFuture<'static, io::Result<BoxIo>> {
+        let connected = self.network.connect(&self.from, &address.to_string());
+        Box::pin(async move { connected })
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    async fn start(id: u64, disk: MemoryDisk, network: &Arc<Network>, retention: Retention) -> Self {
+        let address = address(id);
+        let identity = Identity {
+            cluster_id: CLUSTER,
+            member_id: id.try_into().unwrap(),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(RealClock(Instant::now()));
+        // At the end of a test the writer's task goes before the log does.
+        let on_fatal: OnFatal = Arc::new(move |error| eprintln!("member {id}: {error}"));
+        let Storage { log, writer, snapshots } = disk.open(identity, &clock, &on_fatal).unwrap();
+        let writing = tokio::spawn(writer.run_in_task());
+        let parts = Parts {
+            identity,
+            timing: Timing {
+                heartbeat: Duration::from_millis(50),
+                election_min: Duration::from_millis(300),
+                election_max: Duration::from_millis(600),
+            },
+            retention,
+            log: RaftLog::new(log),
+            snapshots,
+            connector: Arc::new(Pipes {
+                network: Arc::clone(network),
+                from: address.to_string(),
+            }),
+        };
+        let consensus = Consensus::start(parts).await.unwrap();
+        let (door, connections) = mpsc::unbounded_channel();
+        network.doors.lock().unwrap().insert(address.to_string(), door);
+        let routes = peer_routes(consensus.clone(), Arc::new(Closed));
+        let connections = UnboundedReceiverStream::new(connections).map(Ok::<_, io::Error>);
+        let serving = tokio::spawn(async move {
+            let serving = tonic::transport::Server::builder().add_routes(routes);
+            serving.serve_with_incoming(connections).await.unwrap();
+        });
+        Self {
+            consensus,
+            disk,
+            address,
+            tasks: vec![writing, serving],
+        }
+    }
+
+    fn info(&self) -> MemberInfo {
+        MemberInfo {
+            peer_address: self.address.clone(),
+            client_address: self.address.clone(),
+            calling: Calling::Voter,
+        }
+    }
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// A cluster of `size` voters, founded by member 1.
+    pub(crate) async fn of(size: u64, retention: Retention) -> Self {
+        let network = Arc::new(Network::default());
+        let mut cluster = Self {
+            network,
+            nodes: BTreeMap::new(),
+            retention,
+        };
+        for id in 1..=size {
+            cluster.start(id, MemoryDisk::new()).await;
+        }
+        let founder = &cluster.nodes[&1];
+        founder
+            .consensus
+            .bootstrap(founder.info(), Epoch::new(7))
+            .await
+            .unwrap();
+        for id in 2..=size {
+            let (member_id, info) = (id.try_into().unwrap(), cluster.nodes[&id].info());
+            founder.consensus.add_learner(member_id, info, DEADLINE).await.unwrap();
+            founder.consensus.promote(member_id, DEADLINE).await.unwrap();
+        }
+        cluster
+    }
+
+    async fn start(&mut self, id: u64, disk: MemoryDisk) {
+        let node = Node::start(id, disk, &self.network, self.retention).await;
+        self.nodes.insert(id, node);
+    }
+
+    /// Cuts a member's power: what its disk had not synced is gone.
+    pub(crate) async fn crash(&mut self, id: u64) -> MemoryDisk {
+        let node = self.nodes.remove(&id).unwrap();
+        self.network.isolate(id);
+        node.tasks.iter().for_each(JoinHandle::abort);
+        node.disk.power_loss();
+        node.consensus.shutdown().await;
+        node.disk
+    }
+
+    pub(crate) async fn restart(&mut self, id: u64, disk: MemoryDisk) {
+        self.network.heal();
+        self.start(id, disk).await;
+    }
+
+    pub(crate) fn node(&self, id: u64) -> &Consensus {
+        &self.nodes[&id].consensus
+    }
+
+    /// The member that leads according to a majority, itself among them.
+    pub(crate) async fn leader(&self) -> u64 {
+        eventually("a leader", || {
+            let leads = |id: &&u64| self.node(**id).status().role == Role::Leader && self.followers_of(**id) > 1;
+            self.nodes.keys().find(leads).copied()
+        })
+        .await
+    }
+
+    fn followers_of(&self, leader: u64) -> usize {
+        let follows = |node: &&Node| node.consensus.leader().map(MemberId::get) == Some(leader);
+        self.nodes.values().filter(follows).count()
+    }
+
+    /// Has a command committed, asking `via`, who asks whom it takes for the leader.
+    pub(crate) async fn write(&self, via: u64, nonce: u128) -> Applied {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let node = self.node(via);
+            node.leader_known().await;
+            let Some(leader) = node.leader() else { continue };
+            match node.propose(leader, allocate(nonce), DEADLINE).await {
+                Ok(applied) => return applied,
+                Err(ProposeError::NotLeader(_)) if Instant::now() < deadline => tokio::task::yield_now().await,
+                Err(error) => panic!("write {nonce} through member {via}: {error}"),
+            }
+        }
+    }
+
+    /// Waits until all members have applied the same, and checks that it is the same.
+    pub(crate) async fn converge(&self) {
+        eventually("the same state everywhere", || {
+            let views: Vec<_> = self.nodes.values().map(|node| node.consensus.view()).collect();
+            let applied = views.iter().all(|view| view.applied() == views[0].applied());
+            applied.then(|| assert!(views.iter().all(|view| view.hash() == views[0].hash())))
+        })
+        .await;
+    }
+}
+
+/// A command that leaves a trace: the state remembers the nonce.
+pub(crate) fn allocate(nonce: u128) -> Bytes {
+    Command::AllocateMember {
+        nonce: JoinNonce::new(nonce),
+    }
+    .encode()
+    .unwrap()
+}
+
+fn address(id: u64) -> DoorAddress {
+    format!("10.0.0.{id}:7400").parse().unwrap()
+}
+
+/// Polls until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let polling = async {
+        let mut interval = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            interval.tick().await;
+            if let Some(answer) = answer() {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, polling)
+        .await
+        .unwrap_or_else(|_| panic!("no {what} within {DEADLINE:?}"))
+}

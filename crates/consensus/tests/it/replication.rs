@@ -1,0 +1,184 @@
+//! What is committed stays, what is confirmed is fresh, and who was away catches up.
+
+use std::time::{Duration, Instant};
+
+use quorate_consensus::{ProposeError, ReadIndexError, Retention};
+use quorate_model::{JoinNonce, MemberId};
+use quorate_state::{Command, Outcome};
+
+use crate::cluster::{Cluster, DEADLINE, allocate, eventually};
+
+/// Long enough for a leader that is cut off to notice, and for the others to elect another.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn a_write_through_any_member_is_applied_by_all() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    for via in 1..=3 {
+        cluster.write(via, u128::from(via)).await;
+    }
+    cluster.converge().await;
+    assert_eq!(cluster.node(1).view().last_member(), Some(4.try_into().unwrap()));
+}
+
+#[tokio::test]
+async fn a_confirmed_read_on_a_follower_sees_every_acknowledged_write() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    let follower = (1..=3).find(|id| *id != leader).unwrap();
+    for nonce in 1..=50 {
+        cluster.write(leader, nonce).await;
+        let node = cluster.node(follower);
+        let index = node.read_index(leader.try_into().unwrap(), DEADLINE).await.unwrap();
+        node.wait_applied(index).await.unwrap();
+        let expected = u64::try_from(nonce).unwrap() + 1;
+        assert_eq!(node.view().last_member(), Some(expected.try_into().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_leader_that_is_cut_off_confirms_and_commits_nothing() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let old = cluster.leader().await;
+    cluster.write(old, 1).await;
+    cluster.network.isolate(old);
+
+    let (node, old_id) = (cluster.node(old), old.try_into().unwrap());
+    let read = node.read_index(old_id, PATIENCE).await;
+    assert!(
+        matches!(read, Err(ReadIndexError::Unconfirmed(_) | ReadIndexError::NotLeader(_))),
+        "{read:?}"
+    );
+    let write = node.propose(old_id, allocate(2), PATIENCE).await;
+    assert!(
+        matches!(write, Err(ProposeError::NotLeader(_) | ProposeError::OutcomeUnknown(_))),
+        "{write:?}"
+    );
+
+    let via = (1..=3).find(|id| *id != old).unwrap();
+    eventually("another leader", || {
+        let leader = cluster.node(via).leader().map(MemberId::get);
+        leader.filter(|leader| *leader != old)
+    })
+    .await;
+    cluster.write(via, 3).await;
+    cluster.network.heal();
+    cluster.converge().await;
+}
+
+#[tokio::test]
+async fn a_member_that_was_away_for_long_gets_a_snapshot() {
+    let retention = Retention {
+        snapshot_every_entries: 50,
+        keep_entries: 5,
+    };
+    let mut cluster = Cluster::of(3, retention).await;
+    let leader = cluster.leader().await;
+    let away = (1..=3).find(|id| *id != leader).unwrap();
+    let disk = cluster.crash(away).await;
+    for nonce in 1..=200 {
+        cluster.write(leader, nonce).await;
+    }
+    cluster.restart(away, disk).await;
+    cluster.write(leader, 201).await;
+    cluster.converge().await;
+    let records = cluster.nodes[&away].disk.durable_records();
+    assert!(
+        records.first().is_none_or(|(index, _)| *index > 100),
+        "it was sent the log and not a snapshot"
+    );
+}
+
+#[tokio::test]
+async fn a_member_that_installed_a_snapshot_starts_from_it() {
+    let retention = Retention {
+        snapshot_every_entries: 50,
+        keep_entries: 5,
+    };
+    let mut cluster = Cluster::of(3, retention).await;
+    let leader = cluster.leader().await;
+    let away = (1..=3).find(|id| *id != leader).unwrap();
+    let disk = cluster.crash(away).await;
+    for nonce in 1..=200 {
+        cluster.write(leader, nonce).await;
+    }
+    cluster.restart(away, disk).await;
+    cluster.converge().await;
+    let disk = cluster.crash(away).await;
+    cluster.restart(away, disk).await;
+    cluster.write(leader, 300).await;
+    cluster.converge().await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_power_cut_of_all_members() {
+    let mut cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    for nonce in 1..=100 {
+        cluster.write(leader, nonce).await;
+    }
+    let mut disks = Vec::new();
+    for id in 1..=3 {
+        disks.push((id, cluster.crash(id).await));
+    }
+    for (id, disk) in disks {
+        cluster.restart(id, disk).await;
+    }
+    // Nonce n was given id n + 1: were one lost, asking for it now would give a new id.
+    for nonce in [1, 50, 100] {
+        let expected = u64::try_from(nonce + 1).unwrap().try_into().unwrap();
+        assert_eq!(
+            cluster.write(1, nonce).await.outcome,
+            Some(Outcome::MemberAllocated(expected))
+        );
+    }
+    cluster.converge().await;
+}
+
+#[tokio::test]
+async fn a_follower_that_was_cut_off_does_not_depose_the_leader() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    let term = cluster.node(leader).status().term;
+    let away = (1..=3).find(|id| *id != leader).unwrap();
+    cluster.network.isolate(away);
+    // Long enough for it to stand for election several times.
+    let started = Instant::now();
+    for nonce in 1.. {
+        cluster.write(leader, nonce).await;
+        if started.elapsed() > PATIENCE {
+            break;
+        }
+    }
+    cluster.network.heal();
+    cluster.converge().await;
+    assert_eq!(cluster.node(leader).status().term, term);
+}
+
+#[tokio::test]
+async fn leadership_is_handed_over_before_a_leader_stops() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let old = cluster.leader().await;
+    cluster.node(old).step_down(DEADLINE).await;
+    let new = cluster.leader().await;
+    assert_ne!(new, old);
+    cluster.write(old, 1).await;
+    cluster.converge().await;
+}
+
+#[tokio::test]
+async fn a_bootstrap_is_done_once() {
+    let cluster = Cluster::of(1, Retention::default()).await;
+    let node = cluster.node(1);
+    let info = node.status().members[0].info.clone();
+    node.bootstrap(info, quorate_model::Epoch::new(8)).await.unwrap();
+    assert_eq!(node.view().cluster().unwrap().epoch, quorate_model::Epoch::new(7));
+    let command = Command::AllocateMember {
+        nonce: JoinNonce::new(1),
+    };
+    assert!(
+        node.propose(MemberId::FIRST, command.encode().unwrap(), DEADLINE)
+            .await
+            .is_ok()
+    );
+}
