@@ -136,8 +136,8 @@ impl Node {
             member_id: id.try_into().unwrap(),
         };
         let clock: Arc<dyn Clock> = Arc::new(RealClock(Instant::now()));
-        // At the end of a test the writer's task goes before the log does.
-        let on_fatal: OnFatal = Arc::new(move |error| eprintln!("member {id}: {error}"));
+        // Called whenever a test ends: the writer's task goes before the log does.
+        let on_fatal: OnFatal = Arc::new(|_| {});
         let Storage { log, writer, snapshots } = disk.open(identity, &clock, &on_fatal).unwrap();
         let writing = tokio::spawn(writer.run_in_task());
         let parts = Parts {
