@@ -1,17 +1,39 @@
 //! The harness: what the tests of the whole system stand on.
 //!
+//! [`Cluster`] runs real `quorate` processes, each [`Member`] in a directory of its own; [`run`] runs a command
+//! to its end; [`Load`] writes all the time and [`History::check`] tells whether an acknowledged write was
+//! lost. [`eventually`] is the only way to wait: for a condition, with a deadline, saying what was seen last.
+//! Nothing outlives the test: all processes are killed and all directories removed, also when a test panics,
+//! and a failing test shows the last lines of every member's log.
+//!
 //! A test whose environment lacks something it needs calls [`skip`] and returns: skipped tests are counted
 //! and shown at the end of a run, so that a green run never hides what it did not check.
+//!
+//! Everything here panics when what it waits for or takes for granted does not come about: that fails the test.
 
-use std::io::Write as _;
+#![expect(clippy::missing_panics_doc, reason = "said above, once for all")]
 
-/// Says on the standard error stream that the calling test is skipped, and why.
-///
-/// The line starts with `SKIPPED: `, carries the name of the test, and bypasses the test runner's capture:
-/// `.ci/run` counts these lines.
-pub fn skip(reason: &str) {
-    let thread = std::thread::current();
-    let line = format!("\nSKIPPED: {}: {reason}\n", thread.name().unwrap_or("a test"));
-    // Nothing can be told to anyone when even the error stream is closed.
-    let _ = std::io::stderr().write_all(line.as_bytes());
-}
+mod binary;
+mod cluster;
+mod command;
+mod eventually;
+mod history;
+mod load;
+mod loopback;
+mod member;
+mod process;
+mod random;
+mod report;
+mod values;
+
+pub use cluster::Cluster;
+pub use command::{Finished, run, run_with};
+pub use eventually::{ensure, eventually};
+pub use history::{Action, Found, History, Operation, Outcome};
+pub use load::Load;
+pub use loopback::Loopback;
+pub use member::{Doors, Member, READY_WITHIN};
+pub use process::Process;
+pub use random::seed;
+pub use report::{figure, skip};
+pub use values::{id, key, parts, registration, service};

@@ -1,0 +1,119 @@
+//! A process under test: its signals, its end, and what it wrote.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{binary, eventually};
+
+/// Lines of a log that are shown when a test fails.
+const TAIL_LINES: usize = 40;
+
+/// A `quorate` process that writes to files. Killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    output: PathBuf,
+    log: PathBuf,
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Starts `quorate` with `arguments`. What it writes is appended to `name.out` and `name.log` in `directory`.
+    pub fn start<S: AsRef<OsStr>>(directory: &Path, name: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        let output = directory.join(format!("{name}.out"));
+        let log = directory.join(format!("{name}.log"));
+        let child = binary::quorate()
+            .args(arguments)
+            .stdout(append(&output))
+            .stderr(append(&log))
+            .spawn()
+            .expect("the binary can be run");
+        Self { child, output, log }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be waited for")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        // A child that has not been waited for still has its id: no other process can get the signal.
+        assert_eq!(self.exit_status(), None, "the process has ended before {signal:?}");
+        kill_process(Pid::from_child(&self.child), signal).expect("a child takes signals");
+    }
+
+    /// Kills it: no time for anything.
+    pub fn kill(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Waits until it ends.
+    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
+        let id = self.id();
+        eventually(within, "the process ends", async || {
+            self.exit_status().ok_or_else(|| format!("process {id} still runs"))
+        })
+        .await
+    }
+
+    /// What it wrote to the standard output stream.
+    pub fn output(&self) -> String {
+        read(&self.output)
+    }
+
+    /// What it wrote to the standard error stream.
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// Shows the end of a log.
+    #[expect(
+        clippy::print_stderr,
+        reason = "the test runner captures it and shows it with the failed test"
+    )]
+    pub(crate) fn show_log(log: &Path) {
+        let text = read(log);
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+        eprintln!(
+            "== {}, last {} of {} lines\n{}",
+            log.display(),
+            tail.len(),
+            lines.len(),
+            tail.join("\n")
+        );
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn append(path: &Path) -> File {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A log is what it is: a process that is killed may leave half a character.
+fn read(path: &Path) -> String {
+    fs::read(path).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
