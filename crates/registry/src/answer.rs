@@ -204,7 +204,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_pages_together_are_the_list(list in prop::collection::btree_set(any::<u16>(), 0..40), size in 1..9_usize) {
+        fn the_pages_together_are_the_list(
+            list in prop::collection::btree_set(any::<u16>(), 0..40),
+            size in 1..9_usize,
+        ) {
             let mut found = Vec::new();
             let mut after = None;
             loop {

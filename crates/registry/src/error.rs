@@ -25,7 +25,10 @@ pub enum Error {
         len: usize,
     },
     /// This member has as much to do as it can.
-    #[error("this member has {what} under way, as many as it takes: ask again in {} ms or ask another member", retry_after.as_millis())]
+    #[error(
+        "this member has {what} under way, as many as it takes: ask again in {} ms or ask another member",
+        retry_after.as_millis()
+    )]
     Overloaded {
         /// What there is too much of, with its number.
         what: String,
@@ -71,6 +74,15 @@ pub enum Error {
 }
 
 // === impl Error ===
+
+impl Error {
+    /// It is this member that is stopping.
+    pub(crate) fn stopping_here() -> Self {
+        Self::Stopping {
+            problem: "this one".to_owned(),
+        }
+    }
+}
 
 impl From<Passed> for Error {
     fn from(Passed: Passed) -> Self {

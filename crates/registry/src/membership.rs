@@ -180,7 +180,7 @@ fn standing(members: &[Member], id: MemberId, info: &MemberInfo) -> Standing {
 fn tell_if_it_will_not_vote(members: &[Member], id: MemberId, info: &MemberInfo) {
     let voters = voters(members);
     if info.calling == Calling::Voter && voters >= limits::VOTERS_MAX {
-        tracing::warn!(member = %id, voters, "there are as many voters as there may be: the new member stays a learner");
+        tracing::warn!(member = %id, voters, "no more voters are allowed: the new member stays a learner");
     }
 }
 

@@ -76,7 +76,7 @@ impl<Q: Quorum> Reader<Q> {
     pub(crate) async fn barrier(&self, deadline: &Deadline) -> Result<(), Error> {
         let confirmed = self.confirmed(deadline).await?;
         let applied = deadline.wait_for(self.quorum.wait_applied(confirmed.index)).await?;
-        applied.map_err(|Stopping| stopping())?;
+        applied.map_err(|Stopping| Error::stopping_here())?;
         self.freshness.note(confirmed.as_of);
         Ok(())
     }
@@ -93,7 +93,7 @@ impl<Q: Quorum> Reader<Q> {
                 Ok(Ok(confirmed)) => return Ok(confirmed),
                 Ok(Err(RoundError::Unconfirmed(problem))) => problem,
                 Ok(Err(RoundError::Overloaded(error))) => return Err(error),
-                Ok(Err(RoundError::Stopped)) => return Err(stopping()),
+                Ok(Err(RoundError::Stopped)) => return Err(Error::stopping_here()),
                 Err(_) => ReadIndexError::Unconfirmed("the leader has not answered".to_owned()),
             };
             if deadline.wait_for(backoff.pause()).await.is_err() {
@@ -113,12 +113,6 @@ fn unconfirmed(problem: ReadIndexError) -> Error {
     match problem {
         ReadIndexError::NotLeader(_) => Error::NoLeader,
         ReadIndexError::Unconfirmed(problem) => Error::NoQuorum { problem },
-    }
-}
-
-fn stopping() -> Error {
-    Error::Stopping {
-        problem: "this one".to_owned(),
     }
 }
 

@@ -1,0 +1,73 @@
+//! gRPC: the registry and cluster services of our own contract, health and reflection.
+
+mod answer;
+mod cluster;
+mod edge;
+mod error;
+mod health;
+mod limits;
+mod registry;
+
+use std::sync::Arc;
+
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_reflection::server::Builder as Reflection;
+
+use quorate_model::Clock;
+use quorate_proto::{
+    DESCRIPTORS,
+    cluster::cluster_server::{Cluster, ClusterServer},
+    registry::registry_server::{Registry, RegistryServer},
+};
+use quorate_registry::Registry as Facade;
+
+use cluster::ClusterDoor;
+use edge::EdgeLayer;
+use registry::RegistryDoor;
+
+pub use limits::Limits;
+
+/// All that a member answers its clients, to be served at its client door. Starts the task that makes the health
+/// service follow the member's readiness.
+pub fn routes(registry: &Facade, limits: Limits) -> Routes {
+    let services = Services {
+        registry: RegistryDoor::new(registry.clone(), limits),
+        cluster: ClusterDoor::new(registry.clone()),
+        health: health::start(registry.tasks(), registry.readiness()),
+    };
+    services.behind_the_edge(Arc::clone(registry.clock()), limits)
+}
+
+/// What is served.
+struct Services<R, C, H> {
+    registry: R,
+    cluster: C,
+    health: HealthServer<H>,
+}
+
+// === impl Services ===
+
+impl<R: Registry, C: Cluster, H: Health> Services<R, C, H> {
+    fn behind_the_edge(self, clock: Arc<dyn Clock>, limits: Limits) -> Routes {
+        let len_max = limits.request_len_max;
+        let reflection = || {
+            Reflection::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let described = "the descriptors are generated, and checked by a test";
+        let v1 = reflection().build_v1().expect(described);
+        let v1alpha = reflection().build_v1alpha().expect(described);
+        let routes = Routes::default()
+            .add_service(RegistryServer::new(self.registry).max_decoding_message_size(len_max))
+            .add_service(ClusterServer::new(self.cluster).max_decoding_message_size(len_max))
+            .add_service(self.health.max_decoding_message_size(len_max))
+            .add_service(v1.max_decoding_message_size(len_max))
+            .add_service(v1alpha.max_decoding_message_size(len_max));
+        routes.into_axum_router().layer(EdgeLayer::new(clock, limits)).into()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! The health service of gRPC: it follows the readiness of the member.
+
+use futures::FutureExt as _;
+use quorate_proto::{cluster::cluster_server, registry::registry_server};
+use quorate_registry::{Policy, Tasks};
+use tokio::sync::watch;
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::{Health, HealthServer},
+    server::{HealthReporter, health_reporter},
+};
+
+/// What is asked after: the member as a whole, and each of its services.
+const SERVICES: &[&str] = &["", registry_server::SERVICE_NAME, cluster_server::SERVICE_NAME];
+
+/// A health service that follows `ready`, with the task that makes it.
+pub(super) fn start(tasks: &Tasks, ready: watch::Receiver<bool>) -> HealthServer<impl Health> {
+    let (reporter, server) = health_reporter();
+    // Nothing is said to serve before the task has looked.
+    report(&reporter, false)
+        .now_or_never()
+        .expect("nobody else holds its lock yet");
+    tasks.spawn("health", Policy::Essential, follow(reporter, ready));
+    server
+}
+
+async fn follow(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
+    loop {
+        let is_ready = *ready.borrow_and_update();
+        report(&reporter, is_ready).await;
+        if ready.changed().await.is_err() {
+            // The registry is gone; what is still asked is told so.
+            return report(&reporter, false).await;
+        }
+    }
+}
+
+async fn report(reporter: &HealthReporter, is_ready: bool) {
+    let status = if is_ready {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    for service in SERVICES {
+        reporter.set_service_status(service, status).await;
+    }
+}

@@ -1,0 +1,38 @@
+//! How much the gRPC front end takes and gives at a time, each limit with its reason.
+
+use std::time::Duration;
+
+use quorate_model::limits;
+
+/// How much the gRPC front end takes and gives at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one request.
+    pub request_len_max: usize,
+    /// Bytes of one page of a listing: far below the 4 MiB that gRPC clients accept unless told otherwise.
+    pub page_len_max: usize,
+    /// Bytes of one answer to a resolve, which has no pages: a full service of instances of common size.
+    pub answer_len_max: usize,
+    /// Requests that are being answered at a time; one more is turned away at once. More than the registry takes
+    /// writes, so that reads go on while writes are turned away.
+    pub requests_in_flight_max: usize,
+    /// Time for a request that does not say how much it has.
+    pub time_default: Duration,
+    /// Most time for a request, whatever it says: nobody waits for an answer longer.
+    pub time_max: Duration,
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_len_max: limits::REQUEST_LEN_MAX,
+            page_len_max: 1 << 20,
+            answer_len_max: 16 << 20,
+            requests_in_flight_max: 16_384,
+            time_default: Duration::from_secs(10),
+            time_max: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The registry service.
+
+use quorate_proto::{
+    registry::{self as pb, registry_server},
+    request::{
+        self, Deregister, GetInstance, Lifetime, ListInstances, ListServices, Register, Resolve, SetAvailability,
+        Update,
+    },
+    status::Reason,
+};
+use quorate_registry::{Page, Registration, Registry, ServiceSummary, Updated};
+use tonic::{Request, Response, Status};
+
+use super::{Limits, answer, edge::TimeLeft, error::status};
+
+/// Answers what is asked of the registry.
+#[derive(Debug, Clone)]
+pub(super) struct RegistryDoor {
+    registry: Registry,
+    limits: Limits,
+}
+
+// === impl RegistryDoor ===
+
+impl RegistryDoor {
+    pub(super) fn new(registry: Registry, limits: Limits) -> Self {
+        Self { registry, limits }
+    }
+}
+
+#[tonic::async_trait]
+impl registry_server::Registry for RegistryDoor {
+    async fn register(&self, request: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let Register {
+            key,
+            spec,
+            takeover,
+            lifetime,
+        } = message.try_into()?;
+        refuse_unless_persistent(lifetime)?;
+        let asked = Registration { key, spec, takeover };
+        let answer = self
+            .registry
+            .register(asked, time_left)
+            .await
+            .map_err(|error| status(&error))?;
+        Ok(Response::new(pb::RegisterResponse {
+            header: Some(answer::header(answer.header)),
+            generation: answer.value.generation.get(),
+            change: answer::change(answer.value.change).into(),
+        }))
+    }
+
+    async fn update(&self, request: Request<pb::UpdateRequest>) -> Result<Response<pb::UpdateResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let Update { key, generation, patch } = message.try_into()?;
+        let asked = self.registry.update(key, generation, patch, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        let Updated { generation, effect } = answer.value;
+        Ok(Response::new(pb::UpdateResponse {
+            header: Some(answer::header(answer.header)),
+            generation: generation.get(),
+            changed: answer::changed(effect),
+        }))
+    }
+
+    async fn deregister(
+        &self,
+        request: Request<pb::DeregisterRequest>,
+    ) -> Result<Response<pb::DeregisterResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let Deregister { key, generation } = message.try_into()?;
+        let asked = self.registry.deregister(key, generation, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::DeregisterResponse {
+            header: Some(answer::header(answer.header)),
+            existed: answer.value,
+        }))
+    }
+
+    async fn set_availability(
+        &self,
+        request: Request<pb::SetAvailabilityRequest>,
+    ) -> Result<Response<pb::SetAvailabilityResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let SetAvailability {
+            key,
+            generation,
+            availability,
+        } = message.try_into()?;
+        let asked = self.registry.set_availability(key, availability, generation, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        let Updated { generation, effect } = answer.value;
+        Ok(Response::new(pb::SetAvailabilityResponse {
+            header: Some(answer::header(answer.header)),
+            generation: generation.get(),
+            changed: answer::changed(effect),
+        }))
+    }
+
+    async fn get_instance(
+        &self,
+        request: Request<pb::GetInstanceRequest>,
+    ) -> Result<Response<pb::GetInstanceResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let GetInstance { key, consistency } = message.try_into()?;
+        let asked = self.registry.get_instance(&key, consistency, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::GetInstanceResponse {
+            header: Some(answer::header(answer.header)),
+            instance: Some((&*answer.value).into()),
+        }))
+    }
+
+    async fn resolve(&self, request: Request<pb::ResolveRequest>) -> Result<Response<pb::ResolveResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let Resolve {
+            service,
+            filter,
+            consistency,
+        } = message.try_into()?;
+        let asked = self.registry.resolve(&service, &filter, consistency, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::ResolveResponse {
+            header: Some(answer::header(answer.header)),
+            service_known: answer.value.service_known,
+            instances: answer::whole(&answer.value.instances, self.limits.answer_len_max)?,
+        }))
+    }
+
+    async fn list_services(
+        &self,
+        request: Request<pb::ListServicesRequest>,
+    ) -> Result<Response<pb::ListServicesResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let ListServices {
+            namespace,
+            consistency,
+            page,
+        } = message.try_into()?;
+        let page = wanted(&page);
+        let asked = self.registry.list_services(&namespace, &page, consistency, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::ListServicesResponse {
+            header: Some(answer::header(answer.header)),
+            services: answer.value.services.into_iter().map(summary).collect(),
+            next_page_token: answer.value.next.map(String::from).unwrap_or_default(),
+        }))
+    }
+
+    async fn list_instances(
+        &self,
+        request: Request<pb::ListInstancesRequest>,
+    ) -> Result<Response<pb::ListInstancesResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let ListInstances {
+            service,
+            consistency,
+            page,
+        } = message.try_into()?;
+        let page = wanted(&page);
+        let asked = self.registry.list_instances(&service, &page, consistency, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        let (instances, cut_behind) = answer::page(&answer.value.instances, self.limits.page_len_max);
+        let next = cut_behind.or(answer.value.next);
+        Ok(Response::new(pb::ListInstancesResponse {
+            header: Some(answer::header(answer.header)),
+            service_known: answer.value.service_known,
+            instances,
+            next_page_token: next.map(String::from).unwrap_or_default(),
+        }))
+    }
+}
+
+/// Whatever is registered stays, for now: to take a lifetime and not to keep it would be a lie.
+fn refuse_unless_persistent(lifetime: Lifetime) -> Result<(), Status> {
+    match lifetime {
+        Lifetime::Persistent => Ok(()),
+        Lifetime::Ttl { .. } | Lifetime::Lease { .. } => Err(Reason::Unimplemented.status(
+            "registrations that lapse are not supported yet: leave out ttl_ms and lease_id, and deregister at the end",
+        )),
+    }
+}
+
+fn wanted<K: Clone>(page: &request::Page<K>) -> Page<K> {
+    Page {
+        size: page.size(),
+        after: page.after().cloned(),
+    }
+}
+
+fn summary(service: ServiceSummary) -> pb::ServiceSummary {
+    pb::ServiceSummary {
+        name: service.name.into(),
+        instances: answer::count(service.instances),
+        available: answer::count(service.available),
+    }
+}

@@ -1,0 +1,321 @@
+//! The edge, the routes and the health service, with doors that do as they are told.
+
+use std::{sync::Mutex, time::Duration};
+
+use prost::Message as _;
+use quorate_model::limits::REQUEST_LEN_MAX;
+use quorate_proto::{
+    cluster as cluster_pb,
+    registry::{self as pb, registry_client::RegistryClient},
+    status::Reason,
+};
+use quorate_registry::Tasks;
+use tokio::{runtime::Handle, sync::watch};
+use tonic::{Code, Request, Response, Status};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+
+use super::*;
+
+/// A door that answers every deregistration like this, and notes how much time each had.
+#[derive(Debug, Clone, Default)]
+struct Door {
+    answer: Told,
+    times: Arc<Mutex<Vec<Duration>>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Told {
+    #[default]
+    Answer,
+    Fail,
+    Hang,
+}
+
+#[derive(Debug)]
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wall_ms(&self) -> u64 {
+        0
+    }
+}
+
+fn not_told<T>() -> Result<Response<T>, Status> {
+    Err(Reason::Internal.status("the door was not told what to do"))
+}
+
+#[tonic::async_trait]
+impl Registry for Door {
+    async fn register(&self, _: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
+        Ok(Response::new(pb::RegisterResponse::default()))
+    }
+
+    async fn update(&self, _: Request<pb::UpdateRequest>) -> Result<Response<pb::UpdateResponse>, Status> {
+        not_told()
+    }
+
+    async fn deregister(
+        &self,
+        request: Request<pb::DeregisterRequest>,
+    ) -> Result<Response<pb::DeregisterResponse>, Status> {
+        let (_, time_left) = edge::TimeLeft::split(request);
+        self.times.lock().unwrap().push(time_left);
+        match self.answer {
+            Told::Answer => Ok(Response::new(pb::DeregisterResponse::default())),
+            Told::Fail => Err(Reason::StaleGeneration.status("generation 3 is over")),
+            Told::Hang => std::future::pending().await,
+        }
+    }
+
+    async fn set_availability(
+        &self,
+        _: Request<pb::SetAvailabilityRequest>,
+    ) -> Result<Response<pb::SetAvailabilityResponse>, Status> {
+        not_told()
+    }
+
+    async fn get_instance(
+        &self,
+        _: Request<pb::GetInstanceRequest>,
+    ) -> Result<Response<pb::GetInstanceResponse>, Status> {
+        not_told()
+    }
+
+    async fn resolve(&self, _: Request<pb::ResolveRequest>) -> Result<Response<pb::ResolveResponse>, Status> {
+        not_told()
+    }
+
+    async fn list_services(
+        &self,
+        _: Request<pb::ListServicesRequest>,
+    ) -> Result<Response<pb::ListServicesResponse>, Status> {
+        not_told()
+    }
+
+    async fn list_instances(
+        &self,
+        _: Request<pb::ListInstancesRequest>,
+    ) -> Result<Response<pb::ListInstancesResponse>, Status> {
+        not_told()
+    }
+}
+
+#[tonic::async_trait]
+impl Cluster for Door {
+    async fn status(
+        &self,
+        _: Request<cluster_pb::StatusRequest>,
+    ) -> Result<Response<cluster_pb::StatusResponse>, Status> {
+        not_told()
+    }
+}
+
+fn routes_to(door: &Door, limits: Limits) -> (Routes, watch::Sender<bool>) {
+    let ready = watch::Sender::new(false);
+    let services = Services {
+        registry: door.clone(),
+        cluster: door.clone(),
+        health: health::start(&Tasks::new(Handle::current()), ready.subscribe()),
+    };
+    (services.behind_the_edge(Arc::new(StoppedClock), limits), ready)
+}
+
+fn client_of(door: &Door, limits: Limits) -> RegistryClient<Routes> {
+    RegistryClient::new(routes_to(door, limits).0)
+}
+
+/// A request that takes exactly so many bytes.
+fn register_request(len: usize) -> pb::RegisterRequest {
+    let mut request = pb::RegisterRequest {
+        service: "s".repeat(len),
+        ..Default::default()
+    };
+    let excess = request.encoded_len() - len;
+    request.service.truncate(len - excess);
+    assert_eq!(request.encoded_len(), len);
+    request
+}
+
+#[tokio::test]
+async fn a_request_of_exactly_the_limit_is_taken() {
+    let mut client = client_of(&Door::default(), Limits::default());
+    client.register(register_request(REQUEST_LEN_MAX)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_of_one_byte_more_is_refused_with_its_size_and_the_limit() {
+    let mut client = client_of(&Door::default(), Limits::default());
+    let status = client
+        .register(register_request(REQUEST_LEN_MAX + 1))
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(Reason::of(&status), Reason::RequestTooLarge);
+    let message = status.message();
+    assert!(
+        message.contains("1048577 bytes") && message.contains("1048576 bytes"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn the_reason_that_a_handler_states_arrives_as_it_is() {
+    let door = Door {
+        answer: Told::Fail,
+        ..Door::default()
+    };
+    let status = client_of(&door, Limits::default())
+        .deregister(pb::DeregisterRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(Reason::of(&status), Reason::StaleGeneration);
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::FailedPrecondition, "generation 3 is over")
+    );
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_there_is_named() {
+    let (routes, _) = routes_to(&Door::default(), Limits::default());
+    for path in ["/quorate.registry.v1.Registry/Guess", "/quorate.guess.v1.Guess/Guess"] {
+        let request = http::Request::post(path).body(tonic::body::Body::empty()).unwrap();
+        let response = tower::Service::call(&mut routes.clone(), request).await.unwrap();
+        let status = Status::from_header_map(response.headers()).unwrap();
+        assert_eq!(Reason::of(&status), Reason::Unimplemented);
+        assert!(status.message().contains(path), "{}", status.message());
+    }
+}
+
+#[tokio::test]
+async fn the_callers_time_reaches_the_handler_within_the_limits() {
+    let door = Door::default();
+    let mut client = client_of(&door, Limits::default());
+    for stated in [None, Some(Duration::from_millis(1_500)), Some(Duration::from_secs(100))] {
+        let mut request = Request::new(pb::DeregisterRequest::default());
+        if let Some(time) = stated {
+            request.set_timeout(time);
+        }
+        client.deregister(request).await.unwrap();
+    }
+    let expected = [10_000, 1_500, 30_000].map(Duration::from_millis);
+    assert_eq!(*door.times.lock().unwrap(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_is_cut_off_and_its_outcome_is_unknown() {
+    let door = Door {
+        answer: Told::Hang,
+        ..Door::default()
+    };
+    let started = tokio::time::Instant::now();
+    let status = client_of(&door, Limits::default())
+        .deregister(pb::DeregisterRequest::default())
+        .await
+        .unwrap_err();
+    assert_eq!(Reason::of(&status), Reason::OutcomeUnknown);
+    let waited = started.elapsed();
+    let time = Limits::default().time_default;
+    assert!(waited >= time && waited < time + Duration::from_secs(1), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_more_than_may_be_in_flight_is_turned_away_and_health_is_not() {
+    let door = Door {
+        answer: Told::Hang,
+        ..Door::default()
+    };
+    let limits = Limits {
+        requests_in_flight_max: 1,
+        ..Limits::default()
+    };
+    let (routes, _ready) = routes_to(&door, limits);
+    let mut client = RegistryClient::new(routes.clone());
+    let mut other = client.clone();
+    let hanging = client.deregister(pb::DeregisterRequest::default());
+    let others = async {
+        while door.times.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let status = other.register(pb::RegisterRequest::default()).await.unwrap_err();
+        assert_eq!(Reason::of(&status), Reason::Overloaded);
+        HealthClient::new(routes)
+            .check(HealthCheckRequest::default())
+            .await
+            .unwrap();
+    };
+    tokio::select! {
+        biased;
+        _ = hanging => panic!("it hangs"),
+        () = others => {}
+    }
+    let freed = other.register(pb::RegisterRequest::default()).await;
+    freed.expect("the one that hung has been dropped, and its place is free");
+}
+
+#[tokio::test]
+async fn health_follows_readiness_for_the_member_and_each_service() {
+    let (routes, ready) = routes_to(&Door::default(), Limits::default());
+    let mut client = HealthClient::new(routes);
+    let services = ["", "quorate.registry.v1.Registry", "quorate.cluster.v1.Cluster"];
+    let check = async |client: &mut HealthClient<Routes>, service: &str| {
+        let service = service.to_owned();
+        let response = client.check(HealthCheckRequest { service }).await.unwrap();
+        response.into_inner().status()
+    };
+    for service in services {
+        assert_eq!(
+            check(&mut client, service).await,
+            ServingStatus::NotServing,
+            "{service:?} at the start"
+        );
+    }
+    for (is_ready, expected) in [(true, ServingStatus::Serving), (false, ServingStatus::NotServing)] {
+        ready.send_replace(is_ready);
+        for service in services {
+            let followed = async {
+                while check(&mut client, service).await != expected {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), followed).await.unwrap();
+        }
+    }
+    let service = "quorate.guess.v1.Guess".to_owned();
+    let status = client.check(HealthCheckRequest { service }).await.unwrap_err();
+    assert_eq!(Reason::of(&status), Reason::NotFound);
+}
+
+#[tokio::test]
+async fn reflection_lists_the_services() {
+    let (routes, _) = routes_to(&Door::default(), Limits::default());
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let requests = tokio_stream::iter([request]);
+    let response = ServerReflectionClient::new(routes)
+        .server_reflection_info(requests)
+        .await
+        .unwrap();
+    let answer = response.into_inner().message().await.unwrap().unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    for name in [
+        "quorate.registry.v1.Registry",
+        "quorate.cluster.v1.Cluster",
+        "grpc.health.v1.Health",
+    ] {
+        assert!(names.iter().any(|found| found == name), "{name} is not among {names:?}");
+    }
+}
