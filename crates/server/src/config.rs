@@ -15,6 +15,7 @@ mod limits;
 mod logging;
 mod overrides;
 mod place;
+mod retention;
 mod settings;
 mod start;
 mod timing;
@@ -27,10 +28,10 @@ pub use limits::Limits;
 pub use logging::{LogFormat, Logging};
 pub use overrides::ConfigOverrides;
 pub use place::Place;
-pub use start::{Role, Start};
-pub use timing::Timing;
+pub use start::Start;
 
 use layers::Layers;
+use quorate_consensus::{Retention, Timing};
 
 /// Everything that a node is told from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub struct Config {
     place: Place,
     start: Start,
     timing: Timing,
+    retention: Retention,
     limits: Limits,
     logging: Logging,
 }
@@ -64,7 +66,8 @@ impl Config {
         let doors = Doors::parse(&settings, &layers)?;
         Ok(Self {
             start: Start::parse(&settings, &layers, &place, &doors)?,
-            timing: Timing::parse(&settings, &layers)?,
+            timing: timing::parse(&settings, &layers)?,
+            retention: retention::parse(&settings, &layers)?,
             limits: Limits::parse(&settings, &layers)?,
             logging: Logging::parse(&settings, &layers)?,
             doors,
@@ -90,6 +93,11 @@ impl Config {
     /// The pace of raft.
     pub fn timing(&self) -> Timing {
         self.timing
+    }
+
+    /// When the raft log is cut.
+    pub fn retention(&self) -> Retention {
+        self.retention
     }
 
     /// What the node takes at most.

@@ -3,11 +3,17 @@
 //! [`Config`] is read in layers and checked before anything is touched; [`run`] is the whole life of a server
 //! process.
 
+mod clock;
 mod config;
+mod connector;
+mod listener;
+mod node;
 mod process;
 mod telemetry;
 
-pub use config::{
-    Config, ConfigError, ConfigOverrides, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Role, Start, Timing,
-};
+pub use clock::SystemClock;
+pub use config::{Config, ConfigError, ConfigOverrides, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Start};
+pub use connector::TcpConnector;
+pub use listener::{BindError, Listener, TcpDoor};
+pub use node::{Disk, Node, NodeError, Parts, Runtimes};
 pub use process::run;

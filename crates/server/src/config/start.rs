@@ -1,5 +1,6 @@
 //! How a node without data comes to belong to a cluster.
 
+use quorate_consensus::Calling;
 use quorate_model::DoorAddress;
 
 use super::{ConfigError, Doors, Place, door::parse_address, layers::Layers, settings::Settings};
@@ -17,19 +18,10 @@ pub enum Start {
         /// Peer doors of members, without its own. Never empty.
         members: Vec<DoorAddress>,
         /// What it wants to be there.
-        role: Role,
+        calling: Calling,
     },
     /// It does not: there must be data.
     Existing,
-}
-
-/// What a node wants to be in the cluster that it joins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// It votes, once it has caught up.
-    Voter,
-    /// It stays a read replica.
-    Learner,
 }
 
 // === impl Start ===
@@ -61,7 +53,7 @@ impl Start {
             }
             (false, false) => Ok(Self::Join {
                 members,
-                role: Role::wanted(settings),
+                calling: calling(settings),
             }),
             (false, true) if *place == Place::Memory => together(format!(
                 "{} needs --bootstrap or --join: there is no data to start from",
@@ -72,11 +64,11 @@ impl Start {
     }
 }
 
-// === impl Role ===
-
-impl Role {
-    fn wanted(settings: &Settings) -> Self {
-        if settings.learner { Self::Learner } else { Self::Voter }
+fn calling(settings: &Settings) -> Calling {
+    if settings.learner {
+        Calling::Learner
+    } else {
+        Calling::Voter
     }
 }
 

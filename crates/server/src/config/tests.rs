@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use quorate_consensus::Calling;
+
 use super::{settings::Settings, *};
 
 /// Layers to be read.
@@ -61,7 +63,7 @@ fn what_nobody_says_has_its_default() {
     assert_eq!(config.start(), &Start::Existing);
     assert_eq!(config.doors().client().listen(), "127.0.0.1:7300".parse().unwrap());
     assert_eq!(config.doors().peer().advertise(), &"127.0.0.1:7400".parse().unwrap());
-    assert_eq!(config.timing().heartbeat(), Duration::from_millis(100));
+    assert_eq!(config.timing().heartbeat, Duration::from_millis(100));
     assert_eq!(config.limits().min_free_disk_bytes(), 256 << 20);
     assert_eq!(config.logging().format(), LogFormat::Text);
 }
@@ -78,7 +80,7 @@ fn a_flag_beats_the_environment_which_beats_the_file_which_beats_the_default() {
     };
     let config = config.load().unwrap();
     assert_eq!(config.place(), &Place::Directory("flag".into()));
-    assert_eq!(config.timing().heartbeat(), Duration::from_millis(60));
+    assert_eq!(config.timing().heartbeat, Duration::from_millis(60));
     assert_eq!(config.logging().format(), LogFormat::Json);
     assert_eq!(config.doors().peer().listen(), "127.0.0.1:1".parse().unwrap());
     assert_eq!(config.doors().client().listen(), "127.0.0.1:7300".parse().unwrap());
@@ -101,7 +103,7 @@ fn the_environment_gives_every_kind_of_value() {
         config.start(),
         &Start::Join {
             members,
-            role: Role::Learner
+            calling: Calling::Learner
         }
     );
     assert_eq!(config.limits().client_connections_max(), 7);
@@ -122,7 +124,7 @@ fn one_list_of_members_serves_all_nodes() {
         config.start(),
         &Start::Join {
             members: members.clone(),
-            role: Role::Voter
+            calling: Calling::Voter
         }
     );
 
@@ -313,6 +315,14 @@ fn numbers_out_of_range_are_refused() {
             file(text.leak()),
             "it is more than election_timeout_min_ms = 500 and at most 60000",
         );
+    }
+    for entries in [
+        "snapshot_every_entries = 99\n",
+        "snapshot_every_entries = 10000001\n",
+        "log_keep_entries = 10000001\n",
+    ] {
+        let text = format!("memory = true\nbootstrap = true\n{entries}");
+        refused(file(text.leak()), "entries in file FILE: ");
     }
     for connections in ["client_connections_max = 0\n", "client_connections_max = 1000001\n"] {
         let text = format!("memory = true\nbootstrap = true\n{connections}");

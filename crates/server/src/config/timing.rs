@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use quorate_consensus::Timing;
+
 use super::{ConfigError, layers::Layers, settings::Settings};
 
 /// Shorter heartbeats keep the network and the processor busy with nothing else.
@@ -13,60 +15,35 @@ const HEARTBEATS_PER_ELECTION_MIN: u64 = 3;
 /// Longer, and a cluster without a leader looks like one that is broken.
 const ELECTION_TIMEOUT_MS_MAX: u64 = 60_000;
 
-/// The pace of raft.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timing {
-    heartbeat: Duration,
-    election_timeout_min: Duration,
-    election_timeout_max: Duration,
-}
-
-// === impl Timing ===
-
-impl Timing {
-    pub(super) fn parse(settings: &Settings, layers: &Layers) -> Result<Self, ConfigError> {
-        let Settings {
-            heartbeat_ms,
-            election_timeout_min_ms: min_ms,
-            election_timeout_max_ms: max_ms,
-            ..
-        } = *settings;
-        if heartbeat_ms < HEARTBEAT_MS_MIN {
-            let problem = format!("{heartbeat_ms} is too often; allowed is {HEARTBEAT_MS_MIN} or more");
-            return Err(layers.refuse("heartbeat_ms", problem));
-        }
-        let lowest_ms = heartbeat_ms.saturating_mul(HEARTBEATS_PER_ELECTION_MIN);
-        if min_ms < lowest_ms {
-            let problem = format!(
-                "{min_ms} is too short; allowed is {HEARTBEATS_PER_ELECTION_MIN} × heartbeat_ms = {lowest_ms} or more"
-            );
-            return Err(layers.refuse("election_timeout_min_ms", problem));
-        }
-        if max_ms <= min_ms || max_ms > ELECTION_TIMEOUT_MS_MAX {
-            let problem = format!(
-                "{max_ms} is not allowed; it is more than election_timeout_min_ms = {min_ms} and at most {ELECTION_TIMEOUT_MS_MAX}"
-            );
-            return Err(layers.refuse("election_timeout_max_ms", problem));
-        }
-        Ok(Self {
-            heartbeat: Duration::from_millis(heartbeat_ms),
-            election_timeout_min: Duration::from_millis(min_ms),
-            election_timeout_max: Duration::from_millis(max_ms),
-        })
+/// Reads how fast raft works, if its times fit together.
+pub(super) fn parse(settings: &Settings, layers: &Layers) -> Result<Timing, ConfigError> {
+    let Settings {
+        heartbeat_ms,
+        election_timeout_min_ms: min_ms,
+        election_timeout_max_ms: max_ms,
+        ..
+    } = *settings;
+    if heartbeat_ms < HEARTBEAT_MS_MIN {
+        let problem = format!("{heartbeat_ms} is too often; allowed is {HEARTBEAT_MS_MIN} or more");
+        return Err(layers.refuse("heartbeat_ms", problem));
     }
-
-    /// Between two heartbeats of the leader.
-    pub fn heartbeat(self) -> Duration {
-        self.heartbeat
+    let lowest_ms = heartbeat_ms.saturating_mul(HEARTBEATS_PER_ELECTION_MIN);
+    if min_ms < lowest_ms {
+        let problem = format!(
+            "{min_ms} is too short; allowed is {HEARTBEATS_PER_ELECTION_MIN} × heartbeat_ms = {lowest_ms} or more"
+        );
+        return Err(layers.refuse("election_timeout_min_ms", problem));
     }
-
-    /// A member that hears nothing for a random time, at least this long, stands for election.
-    pub fn election_timeout_min(self) -> Duration {
-        self.election_timeout_min
+    if max_ms <= min_ms || max_ms > ELECTION_TIMEOUT_MS_MAX {
+        let problem = format!(
+            "{max_ms} is not allowed; it is more than election_timeout_min_ms = {min_ms} and at most \
+             {ELECTION_TIMEOUT_MS_MAX}"
+        );
+        return Err(layers.refuse("election_timeout_max_ms", problem));
     }
-
-    /// And at most this long.
-    pub fn election_timeout_max(self) -> Duration {
-        self.election_timeout_max
-    }
+    Ok(Timing {
+        heartbeat: Duration::from_millis(heartbeat_ms),
+        election_min: Duration::from_millis(min_ms),
+        election_max: Duration::from_millis(max_ms),
+    })
 }

@@ -1,0 +1,31 @@
+//! When the raft log is cut.
+
+use quorate_consensus::Retention;
+
+use super::{ConfigError, layers::Layers, settings::Settings};
+
+/// A snapshot holds the whole state: with fewer entries between two of them a node does little else.
+const SNAPSHOT_EVERY_ENTRIES_MIN: u64 = 100;
+
+/// The log is read as a whole when a node starts, and lies on its disk several times over.
+const ENTRIES_MAX: u64 = 10_000_000;
+
+/// Reads how much log there is.
+pub(super) fn parse(settings: &Settings, layers: &Layers) -> Result<Retention, ConfigError> {
+    let every = settings.snapshot_every_entries;
+    if !(SNAPSHOT_EVERY_ENTRIES_MIN..=ENTRIES_MAX).contains(&every) {
+        let problem = format!("{every} is not allowed; it is {SNAPSHOT_EVERY_ENTRIES_MIN}–{ENTRIES_MAX}");
+        return Err(layers.refuse("snapshot_every_entries", problem));
+    }
+    let keep = settings.log_keep_entries;
+    if keep > ENTRIES_MAX {
+        return Err(layers.refuse(
+            "log_keep_entries",
+            format!("{keep} is not allowed; it is 0–{ENTRIES_MAX}"),
+        ));
+    }
+    Ok(Retention {
+        snapshot_every_entries: every,
+        keep_entries: keep,
+    })
+}

@@ -1,0 +1,119 @@
+//! A connection that came in.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use quorate_consensus::BoxIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::OwnedSemaphorePermit,
+    time::{Sleep, sleep},
+};
+use tonic::transport::server::Connected;
+
+/// How long whoever connects may say nothing at first: HTTP/2 looks after a connection only once it has begun.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// A connection that came in. Takes one of the places that there are until it is dropped.
+pub(crate) struct Connection {
+    io: BoxIo,
+    /// Until the first byte has come.
+    silence: Option<Pin<Box<Sleep>>>,
+    _slot: OwnedSemaphorePermit,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    pub(super) fn new(io: BoxIo, slot: OwnedSemaphorePermit) -> Self {
+        Self {
+            io,
+            silence: Some(Box::pin(sleep(SILENCE_MAX))),
+            _slot: slot,
+        }
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = self.io.as_mut().poll_read(cx, buf);
+        if read.is_ready() {
+            self.silence = None;
+        } else if let Some(silence) = &mut self.silence
+            && silence.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.as_mut().poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io.as_mut().poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.as_mut().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.as_mut().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::Semaphore,
+    };
+
+    use super::*;
+
+    async fn connection() -> (Connection, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(64);
+        let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        (Connection::new(Box::pin(near), slot), far)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_at_first_is_cut_off() {
+        let (mut connection, _far) = connection().await;
+        let error = connection.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_spoken_may_be_silent() {
+        let (mut connection, mut far) = connection().await;
+        far.write_u8(7).await.unwrap();
+        assert_eq!(connection.read_u8().await.unwrap(), 7);
+        let silent = tokio::time::timeout(SILENCE_MAX * 10, connection.read_u8());
+        assert!(silent.await.is_err(), "it is still open");
+    }
+}

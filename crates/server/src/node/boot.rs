@@ -1,0 +1,154 @@
+//! The start of a node that knows who it is: from its disk to doors that serve.
+
+use std::sync::Arc;
+
+use quorate_consensus::{Calling, Consensus, RaftLog, peer_routes};
+use quorate_frontend::grpc;
+use quorate_model::{Epoch, Identity};
+use quorate_registry::{Limits, Registry};
+use quorate_storage::{FatalError, OnFatal};
+use rand::{Rng, RngExt as _};
+use tokio::sync::watch;
+
+use super::{
+    NodeError, Parts, Runtimes,
+    disk::OpenDisk,
+    doors,
+    health::Health,
+    identity,
+    serving::{Serving, TaskGroups},
+    watch as watching,
+};
+use crate::{Config, listener::incoming};
+
+/// Takes the node that is `identity` from a disk that is taken to doors that serve.
+pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Result<Serving, NodeError> {
+    let Parts {
+        disk,
+        client_door,
+        peer_door,
+        connector,
+        clock,
+        mut random,
+        runtimes,
+    } = parts;
+    let tasks = TaskGroups::new(&runtimes);
+    let (on_fatal, fatal) = fatal_hook();
+    let disk = disk.open(identity, Arc::clone(&clock), on_fatal, &tasks.raft).await?;
+    let consensus = start_raft(&config, identity, &disk, Arc::clone(&connector), &runtimes).await?;
+    let registry = Registry::start(quorate_registry::Parts {
+        consensus: consensus.clone(),
+        connector,
+        clock: Arc::clone(&clock),
+        limits: Limits::default(),
+        tasks: tasks.main.clone(),
+    });
+    let peers = peer_routes(consensus.clone(), registry.admission());
+    doors::serve_peers(peers, incoming(peer_door, doors::PEER_CONNECTIONS_MAX), &tasks.raft);
+    tokio::select! {
+        founded = found_if_founder(&config, &consensus, &disk, &mut *random) => founded?,
+        problem = consensus.stopped() => return Err(NodeError::RaftDied(problem)),
+    }
+    note_address(&config, &consensus);
+
+    let (health, serving) = Health::start(registry.readiness(), &tasks.main);
+    let routes = grpc::routes(&registry, serving, grpc::Limits::default());
+    let connections = incoming(client_door, config.limits().client_connections_max());
+    doors::serve_clients(routes, connections, &tasks.clients);
+    watching::start(
+        &disk,
+        &registry,
+        &health,
+        Arc::clone(&clock),
+        config.limits().min_free_disk_bytes(),
+        &tasks.main,
+    );
+    let doors = config.doors();
+    tracing::info!(
+        %identity,
+        client_door = %doors.client().listen(),
+        peer_door = %doors.peer().listen(),
+        "started"
+    );
+    Ok(Serving {
+        consensus,
+        disk,
+        tasks,
+        fatal,
+        health,
+    })
+}
+
+/// What storage calls when it fails for good, and where the node hears of it.
+fn fatal_hook() -> (OnFatal, watch::Receiver<Option<FatalError>>) {
+    let (sender, receiver) = watch::channel(None);
+    let hook: OnFatal = Arc::new(move |error: &FatalError| {
+        sender.send_replace(Some(error.clone()));
+    });
+    (hook, receiver)
+}
+
+async fn start_raft(
+    config: &Config,
+    identity: Identity,
+    disk: &OpenDisk,
+    connector: Arc<dyn quorate_consensus::Connector>,
+    runtimes: &Runtimes,
+) -> Result<Consensus, NodeError> {
+    let parts = quorate_consensus::Parts {
+        identity,
+        timing: config.timing(),
+        retention: config.retention(),
+        log: RaftLog::new(disk.log.clone()),
+        snapshots: disk.snapshots.clone(),
+        connector,
+    };
+    // Raft's tasks live where it is started.
+    let starting = runtimes.raft.spawn(Consensus::start(parts));
+    let started = starting.await.map_err(|error| NodeError::RaftDied(error.to_string()))?;
+    Ok(started?)
+}
+
+/// Founds the cluster if this is its founder and nobody else has come since: the first time, and again if the
+/// process ended in the middle of it.
+async fn found_if_founder(
+    config: &Config,
+    consensus: &Consensus,
+    disk: &OpenDisk,
+    random: &mut (dyn Rng + Send),
+) -> Result<(), NodeError> {
+    if consensus.identity().member_id != identity::founder() {
+        return Ok(());
+    }
+    // Raft reports who the members are some time after it has started, if it knows any.
+    while disk.log.last().is_some() && consensus.status().members.is_empty() {
+        consensus.status_changed().await;
+    }
+    if consensus.status().members.len() <= 1 {
+        let epoch = Epoch::new(random.random());
+        consensus
+            .bootstrap(identity::member_info(config, Calling::Voter), epoch)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The cluster keeps the addresses with which a member came: another one has to be told to it.
+fn note_address(config: &Config, consensus: &Consensus) {
+    let Some(member) = consensus.member(consensus.identity().member_id) else {
+        return;
+    };
+    let doors = config.doors();
+    let known = [&member.info.peer_address, &member.info.client_address];
+    let now = [doors.peer().advertise(), doors.client().advertise()];
+    if known != now {
+        tracing::warn!(
+            known_peer = %known[0],
+            known_client = %known[1],
+            now_peer = %now[0],
+            now_client = %now[1],
+            "the cluster knows this member under other addresses and goes on using them: start it with those, or \
+             remove it and join again as a new member"
+        );
+    }
+}
