@@ -10,6 +10,7 @@ mod registry;
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_reflection::server::Builder as Reflection;
@@ -29,12 +30,12 @@ use registry::RegistryDoor;
 pub use limits::Limits;
 
 /// All that a member answers its clients, to be served at its client door. Starts the task that makes the health
-/// service follow the member's readiness.
-pub fn routes(registry: &Facade, limits: Limits) -> Routes {
+/// service say whether the member is `serving`: ready, for all that is known, and asking for requests.
+pub fn routes(registry: &Facade, serving: watch::Receiver<bool>, limits: Limits) -> Routes {
     let services = Services {
         registry: RegistryDoor::new(registry.clone(), limits),
         cluster: ClusterDoor::new(registry.clone()),
-        health: health::start(registry.tasks(), registry.readiness()),
+        health: health::start(registry.tasks(), serving),
     };
     services.behind_the_edge(Arc::clone(registry.clock()), limits)
 }

@@ -14,8 +14,8 @@ use crate::{Error, Limits, deadline::Deadline};
 pub(crate) struct Gate {
     limits: Limits,
     writes: Arc<Semaphore>,
-    /// What writes are told while none is let in.
-    closed: watch::Sender<Option<Error>>,
+    /// Why no write is let in, while that is so.
+    closed: watch::Sender<Option<String>>,
 }
 
 /// The right of one write to be on its way. Given back when dropped.
@@ -36,15 +36,15 @@ impl Gate {
         }
     }
 
-    /// From now on answers writes with this, or takes them again.
-    pub(crate) fn close(&self, answer: Option<Error>) {
-        self.closed.send_replace(answer);
+    /// From now on refuses writes for this reason, or takes them again.
+    pub(crate) fn close(&self, reason: Option<String>) {
+        self.closed.send_replace(reason);
     }
 
     /// Lets a write in, after a short wait if there are too many.
     pub(crate) async fn enter(&self, deadline: &Deadline) -> Result<Permit, Error> {
-        if let Some(answer) = self.closed.borrow().clone() {
-            return Err(answer);
+        if let Some(reason) = self.closed.borrow().clone() {
+            return Err(Error::ReadOnly { reason });
         }
         let patience = self.limits.write_wait.min(deadline.left()?);
         let acquired = tokio::time::timeout(patience, Arc::clone(&self.writes).acquire_owned()).await;

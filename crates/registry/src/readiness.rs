@@ -12,7 +12,6 @@ const UNCONFIRMED_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Readiness {
     ready: watch::Sender<bool>,
-    retired: watch::Sender<bool>,
 }
 
 // === impl Readiness ===
@@ -26,17 +25,8 @@ impl Readiness {
         self.ready.subscribe()
     }
 
-    /// From now on the member is not ready, whatever it measures.
-    pub(crate) fn retire(&self) {
-        self.retired.send_replace(true);
-        self.ready.send_replace(false);
-    }
-
     /// Takes note of the last moment as of which this member was fresh.
     pub(crate) fn follow(&self, fresh_as_of: Option<Duration>, now: Duration) {
-        if *self.retired.borrow() {
-            return;
-        }
         let ready = fresh_as_of.is_some_and(|as_of| now.saturating_sub(as_of) <= UNCONFIRMED_MAX);
         let changed = self
             .ready
@@ -73,16 +63,6 @@ mod tests {
         readiness.follow(Some(T0), T0 + UNCONFIRMED_MAX);
         assert!(readiness.is_ready());
         readiness.follow(Some(T0), T0 + UNCONFIRMED_MAX + Duration::from_millis(1));
-        assert!(!readiness.is_ready());
-    }
-
-    #[test]
-    fn a_member_that_has_retired_does_not_come_back() {
-        let readiness = Readiness::default();
-        readiness.follow(Some(T0), T0);
-        readiness.retire();
-        assert!(!readiness.is_ready());
-        readiness.follow(Some(T0), T0);
         assert!(!readiness.is_ready());
     }
 

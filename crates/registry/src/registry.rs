@@ -102,20 +102,12 @@ impl Registry {
 
     /// From now on refuses writes that come in at this member.
     pub fn refuse_writes(&self, reason: impl Into<String>) {
-        let reason = reason.into();
-        self.shared.gate.close(Some(Error::ReadOnly { reason }));
+        self.shared.gate.close(Some(reason.into()));
     }
 
     /// Takes writes again.
     pub fn accept_writes(&self) {
         self.shared.gate.close(None);
-    }
-
-    /// The first step of an orderly stop: says that this member is not ready, and takes no more writes. Those
-    /// that are under way are finished, and reads are answered.
-    pub fn retire(&self) {
-        self.shared.readiness.retire();
-        self.shared.gate.close(Some(Error::stopping_here()));
     }
 
     /// The tasks of the node.

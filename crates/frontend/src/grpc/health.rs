@@ -1,4 +1,4 @@
-//! The health service of gRPC: it follows the readiness of the member.
+//! The health service of gRPC: it says whether the member asks for requests.
 
 use futures::FutureExt as _;
 use quorate_proto::{cluster::cluster_server, registry::registry_server};
@@ -13,30 +13,30 @@ use tonic_health::{
 /// What is asked after: the member as a whole, and each of its services.
 const SERVICES: &[&str] = &["", registry_server::SERVICE_NAME, cluster_server::SERVICE_NAME];
 
-/// A health service that follows `ready`, with the task that makes it.
-pub(super) fn start(tasks: &Tasks, ready: watch::Receiver<bool>) -> HealthServer<impl Health> {
+/// A health service that follows `serving`, with the task that makes it.
+pub(super) fn start(tasks: &Tasks, serving: watch::Receiver<bool>) -> HealthServer<impl Health> {
     let (reporter, server) = health_reporter();
     // Nothing is said to serve before the task has looked.
     report(&reporter, false)
         .now_or_never()
         .expect("nobody else holds its lock yet");
-    tasks.spawn("health", Policy::Essential, follow(reporter, ready));
+    tasks.spawn("health", Policy::Essential, follow(reporter, serving));
     server
 }
 
-async fn follow(reporter: HealthReporter, mut ready: watch::Receiver<bool>) {
+async fn follow(reporter: HealthReporter, mut serving: watch::Receiver<bool>) {
     loop {
-        let is_ready = *ready.borrow_and_update();
-        report(&reporter, is_ready).await;
-        if ready.changed().await.is_err() {
-            // The registry is gone; what is still asked is told so.
+        let is_serving = *serving.borrow_and_update();
+        report(&reporter, is_serving).await;
+        if serving.changed().await.is_err() {
+            // Who decided that is gone: the node stops.
             return report(&reporter, false).await;
         }
     }
 }
 
-async fn report(reporter: &HealthReporter, is_ready: bool) {
-    let status = if is_ready {
+async fn report(reporter: &HealthReporter, is_serving: bool) {
+    let status = if is_serving {
         ServingStatus::Serving
     } else {
         ServingStatus::NotServing

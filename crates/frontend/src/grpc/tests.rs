@@ -262,7 +262,7 @@ async fn one_request_more_than_may_be_in_flight_is_turned_away_and_health_is_not
 }
 
 #[tokio::test]
-async fn health_follows_readiness_for_the_member_and_each_service() {
+async fn health_says_whether_the_member_serves_and_each_of_its_services() {
     let (routes, ready) = routes_to(&Door::default(), Limits::default());
     let mut client = HealthClient::new(routes);
     let services = ["", "quorate.registry.v1.Registry", "quorate.cluster.v1.Cluster"];

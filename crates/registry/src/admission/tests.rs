@@ -80,11 +80,12 @@ async fn a_write_whose_time_is_over_does_not_come_in() {
 #[tokio::test]
 async fn a_closed_gate_says_why_and_opens_again() {
     let gate = Gate::new(Limits::default());
-    let answer = Error::ReadOnly {
-        reason: "the disk is full".to_owned(),
-    };
-    gate.close(Some(answer.clone()));
-    assert_eq!(gate.enter(&deadline(LONG)).await.unwrap_err(), answer);
+    let reason = "the disk is full".to_owned();
+    gate.close(Some(reason.clone()));
+    assert_eq!(
+        gate.enter(&deadline(LONG)).await.unwrap_err(),
+        Error::ReadOnly { reason }
+    );
     gate.close(None);
     let _permit = gate.enter(&deadline(LONG)).await.unwrap();
 }
