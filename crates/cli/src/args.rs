@@ -1,0 +1,138 @@
+//! The command line, parsed into values of the model: what is wrong with a value is said before anything is sent.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use quorate_model::{DoorAddress, Generation, InstanceId, NamespaceName, ServiceName};
+
+mod dev;
+mod duration;
+mod read;
+mod register;
+mod server;
+
+pub(crate) use dev::DevArgs;
+pub(crate) use read::{ReadArgs, ResolveArgs};
+pub(crate) use register::RegisterArgs;
+pub(crate) use server::ServerArgs;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not found, \
+                          4 unavailable or out of time, 5 outcome unknown.";
+
+/// A clustered service registry.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Flags of every client verb.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalArgs {
+    /// Client doors of members, asked in this order until one answers.
+    ///
+    /// The default is the door of a server on this machine, then those of `quorate dev`.
+    #[arg(
+        long,
+        global = true,
+        env = "QUORATE_ENDPOINTS",
+        value_name = "ADDR,…",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7300,127.0.0.1:7301,127.0.0.1:7302,127.0.0.1:7303"
+    )]
+    pub(crate) endpoints: Vec<DoorAddress>,
+    /// The namespace of the service.
+    #[arg(long, global = true, env = "QUORATE_NAMESPACE", value_name = "NS", default_value_t)]
+    pub(crate) namespace: NamespaceName,
+    /// How answers are printed.
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub(crate) output: OutputFormat,
+    /// How long a request may take in all, such as `500ms` or `5s`.
+    #[arg(long, global = true, value_parser = duration::parse, value_name = "TIME", default_value = "5s")]
+    pub(crate) timeout: Duration,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON object, for programs.
+    Json,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a node.
+    Server(ServerArgs),
+    /// Run a whole cluster on this machine, to develop against.
+    Dev(DevArgs),
+    /// Make an instance known, or renew the claim to it.
+    Register(Box<RegisterArgs>),
+    /// Take an instance out of the catalog. Exits with 3 if it was not there.
+    Deregister(DeregisterArgs),
+    /// Show the instances of a service that may be called now.
+    ///
+    /// Exits with 3 if nobody has registered the service, and with 0 if it is known but no instance matches.
+    Resolve(ResolveArgs),
+    /// List the services of the namespace.
+    Services(ReadArgs),
+    /// List all instances of a service, whatever their state. Exits with 3 if nobody has registered the service.
+    Instances(InstancesArgs),
+    /// Let an instance finish what it has and give it nothing new. Exits with 3 if it is not there.
+    Drain(InstanceArgs),
+    /// Let an instance get traffic again. Exits with 3 if it is not there.
+    Enable(InstanceArgs),
+    /// Take an instance out of traffic at once, registered as it is. Exits with 3 if it is not there.
+    Disable(InstanceArgs),
+    /// Show how the member that answers sees itself and the cluster.
+    Status,
+    /// Print a script that completes commands in a shell.
+    Completion(CompletionArgs),
+}
+
+/// Names one instance.
+#[derive(Debug, Args)]
+pub(crate) struct InstanceArgs {
+    /// The service.
+    pub(crate) service: ServiceName,
+    /// The id of the instance, unique within the service.
+    #[arg(long)]
+    pub(crate) id: InstanceId,
+}
+
+/// See [`Verb::Deregister`].
+#[derive(Debug, Args)]
+pub(crate) struct DeregisterArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Only if this is the current generation of its registration.
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<Generation>,
+}
+
+/// See [`Verb::Instances`].
+#[derive(Debug, Args)]
+pub(crate) struct InstancesArgs {
+    /// The service.
+    pub(crate) service: ServiceName,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+/// See [`Verb::Completion`].
+#[derive(Debug, Args)]
+pub(crate) struct CompletionArgs {
+    /// The shell.
+    pub(crate) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Flags of `register`.
+
+use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
+
+use clap::Args;
+use quorate_client::{Lifetime, Registration};
+use quorate_model::{
+    Address, Endpoint, Holder, InstanceSpec, InvalidValue, Locality, Metadata, MetadataKey, MetadataValue, Owner, Port,
+    ProtocolName, SpecParts, Tag, Tags, Takeover, Version, Weight, ZoneName,
+};
+
+use super::{InstanceArgs, duration};
+use crate::failure::Failure;
+
+/// See [`Verb::Register`](super::Verb::Register).
+#[derive(Debug, Args)]
+pub(crate) struct RegisterArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Where it is reached: an IP address or a host name.
+    #[arg(long, value_name = "HOST")]
+    address: Address,
+    /// The port there.
+    #[arg(long, value_name = "N")]
+    port: Port,
+    /// The protocol spoken there, such as `grpc`.
+    #[arg(long, value_name = "P")]
+    protocol: Option<ProtocolName>,
+    /// The version that it runs.
+    #[arg(long, value_name = "V")]
+    version: Option<Version>,
+    /// The zone that it runs in.
+    #[arg(long)]
+    zone: Option<ZoneName>,
+    /// Its share of the traffic relative to its fellows.
+    #[arg(long, value_name = "N", default_value_t)]
+    weight: Weight,
+    /// A label to select by; may be repeated.
+    #[arg(long = "tag", value_name = "T")]
+    tags: Vec<Tag>,
+    /// Data to select by; may be repeated.
+    #[arg(long = "meta", value_name = "K=V", value_parser = key_and_value)]
+    metadata: Vec<(MetadataKey, MetadataValue)>,
+    /// A stable name of who registers it; another owner does not get the id then.
+    #[arg(long, value_name = "O")]
+    owner: Option<Owner>,
+    /// Take the id over from another owner.
+    #[arg(long)]
+    takeover: bool,
+    /// Let it go when it is not renewed for so long.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with = "persistent")]
+    ttl: Option<Duration>,
+    /// Keep it until it is deregistered: the default.
+    #[arg(long)]
+    persistent: bool,
+}
+
+// === impl RegisterArgs ===
+
+impl RegisterArgs {
+    /// What is to be registered.
+    pub(crate) fn registration(&self) -> Result<Registration, Failure> {
+        let endpoint = Endpoint {
+            address: self.address.clone(),
+            port: self.port,
+            protocol: self.protocol.clone(),
+        };
+        let parts = SpecParts {
+            endpoints: endpoint.into(),
+            version: self.version.clone(),
+            weight: self.weight,
+            locality: Locality {
+                region: None,
+                zone: self.zone.clone(),
+            },
+            metadata: self.metadata().map_err(|problem| Failure::flag("--meta", &problem))?,
+            tags: Tags::parse(self.tags.iter().map(Tag::as_str)).map_err(|problem| Failure::flag("--tag", &problem))?,
+            holder: Holder {
+                owner: self.owner.clone(),
+                incarnation: None,
+            },
+        };
+        Ok(Registration {
+            spec: InstanceSpec::new(parts).map_err(|problem| Failure::Usage(problem.to_string()))?,
+            takeover: if self.takeover {
+                Takeover::Allowed
+            } else {
+                Takeover::Forbidden
+            },
+            lifetime: self.lifetime(),
+        })
+    }
+
+    fn metadata(&self) -> Result<Metadata, InvalidValue> {
+        let mut entries = BTreeMap::new();
+        for (key, value) in &self.metadata {
+            if entries.insert(key.clone(), value.clone()).is_some() {
+                return Err(InvalidValue::new("metadata", format!("the key {key} is given twice")));
+            }
+        }
+        Metadata::try_from(entries)
+    }
+
+    fn lifetime(&self) -> Lifetime {
+        let ttl_ms = self
+            .ttl
+            .and_then(|ttl| u64::try_from(ttl.as_millis()).ok())
+            .and_then(NonZeroU64::new);
+        ttl_ms.map_or(Lifetime::Persistent, |ttl_ms| Lifetime::Ttl { ttl_ms })
+    }
+}
+
+fn key_and_value(text: &str) -> Result<(MetadataKey, MetadataValue), String> {
+    let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
+    let explained = |problem: InvalidValue| problem.to_string();
+    Ok((key.parse().map_err(explained)?, value.parse().map_err(explained)?))
+}

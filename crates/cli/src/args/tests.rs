@@ -1,0 +1,132 @@
+//! The command line holds together, and says what it means.
+
+use clap::CommandFactory as _;
+use quorate_client::Lifetime;
+use quorate_model::Consistency;
+
+use super::*;
+
+fn parse(line: &str) -> Cli {
+    Cli::try_parse_from(["quorate"].into_iter().chain(line.split_whitespace())).unwrap()
+}
+
+#[test]
+fn the_command_line_holds_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn global_flags_stand_before_or_behind_the_verb() {
+    for line in [
+        "--endpoints 10.0.0.1:1,[::1]:2 --namespace n -o json --timeout 250ms services",
+        "services --endpoints 10.0.0.1:1,[::1]:2 --namespace n -o json --timeout 250ms",
+    ] {
+        let global = parse(line).global;
+        let endpoints: Vec<_> = global.endpoints.iter().map(ToString::to_string).collect();
+        assert_eq!(endpoints, ["10.0.0.1:1", "[::1]:2"]);
+        assert_eq!(global.namespace.as_str(), "n");
+        assert_eq!(global.output, OutputFormat::Json);
+        assert_eq!(global.timeout, Duration::from_millis(250));
+    }
+}
+
+#[test]
+fn a_server_of_this_machine_is_asked_first_and_then_the_dev_doors() {
+    let ports: Vec<_> = parse("services")
+        .global
+        .endpoints
+        .iter()
+        .map(|door| door.port().get())
+        .collect();
+    assert_eq!(ports, [7300, 7301, 7302, 7303]);
+}
+
+#[test]
+fn reads_are_linearizable_unless_told_otherwise() {
+    let consistency = |line: &str| {
+        let verb = parse(line).verb;
+        if let Verb::Resolve(args) = verb {
+            args.read.consistency
+        } else if let Verb::Instances(args) = verb {
+            args.read.consistency
+        } else if let Verb::Services(args) = verb {
+            args.consistency
+        } else {
+            panic!("{verb:?}")
+        }
+    };
+    for line in ["resolve a", "services", "instances a"] {
+        assert_eq!(consistency(line), Consistency::Linearizable);
+        assert_eq!(consistency(&format!("{line} --consistency stale")), Consistency::Stale);
+    }
+}
+
+#[test]
+fn a_registration_says_what_its_flags_say() {
+    let line = "register payments --id a --address 10.0.0.1 --port 8080 --protocol grpc --version 1.2.3 --zone z \
+                --weight 7 --tag blue --tag canary --meta k=v --meta e= --owner o --takeover --ttl 15s";
+    let Verb::Register(args) = parse(line).verb else {
+        panic!("not register")
+    };
+    let registration = args.registration().unwrap();
+    let spec = &registration.spec;
+    assert_eq!(spec.endpoints().as_slice()[0].to_string(), "10.0.0.1:8080");
+    assert_eq!(spec.weight().get(), 7);
+    assert_eq!((spec.tags().len(), spec.metadata().len()), (2, 2));
+    assert_eq!(spec.holder().owner.as_ref().unwrap().as_str(), "o");
+    let ttl_ms = 15_000.try_into().unwrap();
+    assert_eq!(registration.lifetime, Lifetime::Ttl { ttl_ms });
+}
+
+#[test]
+fn what_only_shows_together_is_a_mistake_of_usage_too() {
+    let register = "register payments --id a --address 10.0.0.1 --port 8080";
+    let tags: Vec<_> = (0..65).map(|n| format!("--tag t{n}")).collect();
+    let tags = format!(" {}", tags.join(" "));
+    for (flags, part) in [
+        (" --meta k=1 --meta k=2", "given twice"),
+        (tags.as_str(), "limit of 64"),
+    ] {
+        let Verb::Register(args) = parse(&format!("{register}{flags}")).verb else {
+            panic!("not register")
+        };
+        let failure = args.registration().unwrap_err();
+        assert!(
+            matches!(&failure, crate::failure::Failure::Usage(message) if message.contains(part)),
+            "{failure}"
+        );
+    }
+}
+
+#[test]
+fn a_dev_cluster_has_one_to_seven_members_on_ports_that_exist() {
+    for line in [
+        "dev --nodes 0",
+        "dev --nodes 8",
+        "dev --base-port 65500",
+        "dev --base-port 0",
+        "dev --memory --data-dir d",
+    ] {
+        let words = ["quorate"].into_iter().chain(line.split_whitespace());
+        assert!(Cli::try_parse_from(words).is_err(), "{line}");
+    }
+    let Verb::Dev(args) = parse("dev").verb else {
+        panic!("not dev")
+    };
+    assert_eq!((args.nodes, args.base_port, args.memory), (3, 7300, false));
+}
+
+#[test]
+fn server_flags_are_handed_on_as_they_are_written() {
+    let line = "server --data-dir d --listen-client 0.0.0.0:1 --join a:1,b:2 --learner";
+    let Verb::Server(args) = parse(line).verb else {
+        panic!("not server")
+    };
+    let overrides = args.overrides();
+    assert_eq!(overrides.data_dir.as_deref(), Some("d"));
+    assert_eq!(overrides.join, Some(vec!["a:1".to_owned(), "b:2".to_owned()]));
+    assert_eq!(
+        (overrides.learner, overrides.bootstrap, overrides.memory),
+        (Some(true), None, None)
+    );
+}

@@ -1,0 +1,204 @@
+//! What is printed is what scripts rely on: one golden file for each shape, written anew with
+//! `QUORATE_WRITE_GOLDEN=1` and reviewed then.
+
+use std::{env, fs, path::Path};
+
+use quorate_client::{
+    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
+};
+use quorate_model::{
+    Availability, ClusterId, Endpoints, Epoch, Generation, Holder, Incarnation, Instance, InstanceKey, InstanceParts,
+    InstanceSpec, Locality, LogIndex, MemberId, Metadata, Revision, SpecParts, StateHash, Tags, Term, Weight,
+};
+
+use super::*;
+
+/// Compares both forms of an answer with their golden files.
+fn check(verb: &str, view: &impl View) {
+    check_file(&format!("{verb}.json"), &json(view));
+    check_file(&format!("{verb}.txt"), &view.table());
+}
+
+fn check_file(name: &str, printed: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let printed = format!("{printed}\n");
+    if env::var_os("QUORATE_WRITE_GOLDEN").is_some() {
+        fs::write(&path, &printed).unwrap();
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(printed, golden, "{name} differs; it is an interface");
+}
+
+fn header() -> Header {
+    Header {
+        cluster_id: ClusterId::new(0x1234),
+        epoch: Epoch::new(1),
+        member_id: MemberId::try_from(2).unwrap(),
+        term: Term::new(3),
+        revision: Revision::new(42),
+        leader: Some(Leader {
+            id: MemberId::FIRST,
+            address: Some("127.0.0.1:7301".parse().unwrap()),
+        }),
+        staleness_ms: Some(0),
+    }
+}
+
+/// A header that knows as little as a header can.
+fn bare_header() -> Header {
+    Header {
+        leader: None,
+        staleness_ms: None,
+        ..header()
+    }
+}
+
+fn answer<T>(value: T) -> Answer<T> {
+    Answer {
+        header: header(),
+        value,
+    }
+}
+
+fn endpoints(list: &[(&str, u16, Option<&str>)]) -> Endpoints {
+    let endpoint = |(address, port, protocol): &(&str, u16, Option<&str>)| quorate_model::Endpoint {
+        address: address.parse().unwrap(),
+        port: (*port).try_into().unwrap(),
+        protocol: protocol.map(|protocol| protocol.parse().unwrap()),
+    };
+    list.iter().map(endpoint).collect::<Vec<_>>().try_into().unwrap()
+}
+
+fn instance(id: &str, availability: Availability, parts: SpecParts) -> Instance {
+    Instance::new(InstanceParts {
+        key: InstanceKey {
+            namespace: "default".parse().unwrap(),
+            service: "payments".parse().unwrap(),
+            id: id.parse().unwrap(),
+        },
+        spec: InstanceSpec::new(parts).unwrap(),
+        availability,
+        create_revision: Revision::new(40),
+        modify_revision: Revision::new(42),
+        generation: Generation::new(41),
+        registered_at_ms: 1_760_000_000_000,
+    })
+}
+
+/// One instance of which everything is told, and one of which nothing is.
+fn instances() -> Vec<Instance> {
+    let full = SpecParts {
+        version: Some("1.2.3".parse().unwrap()),
+        weight: Weight::new(10),
+        locality: Locality {
+            region: Some("eu".parse().unwrap()),
+            zone: Some("eu-1".parse().unwrap()),
+        },
+        metadata: Metadata::parse([("team", "blue"), ("note", "two\nlines")]).unwrap(),
+        tags: Tags::parse(["canary", "blue"]).unwrap(),
+        holder: Holder {
+            owner: Some("pod-7".parse().unwrap()),
+            incarnation: Some(Incarnation::try_from(9).unwrap()),
+        },
+        ..SpecParts::new(endpoints(&[
+            ("10.0.0.1", 8080, Some("grpc")),
+            ("2001:db8::1", 80, None),
+        ]))
+    };
+    let bare = SpecParts::new(endpoints(&[("host.example", 443, None)]));
+    vec![
+        instance("a", Availability::Enabled, full),
+        instance("b", Availability::Draining, bare),
+    ]
+}
+
+#[test]
+fn register_prints_generation_and_change() {
+    let (generation, change) = (Generation::new(42), Change::Created);
+    check(
+        "register",
+        &RegisteredView::from(&answer(Registered { generation, change })),
+    );
+}
+
+#[test]
+fn deregister_prints_whether_it_existed() {
+    check(
+        "deregister",
+        &DeregisteredView::from(&answer(Deregistered { existed: true })),
+    );
+}
+
+#[test]
+fn drain_enable_and_disable_print_whether_anything_changed() {
+    let changed = Changed {
+        generation: Generation::new(41),
+        changed: true,
+    };
+    check("availability", &ChangedView::from(&answer(changed)));
+}
+
+#[test]
+fn resolve_prints_all_that_is_known_of_an_instance() {
+    let found = Instances {
+        service_known: true,
+        instances: instances(),
+    };
+    check("resolve", &InstancesView::from(&answer(found)));
+}
+
+#[test]
+fn what_is_not_known_is_printed_too() {
+    let nothing = Instances {
+        service_known: false,
+        instances: Vec::new(),
+    };
+    let answer = Answer {
+        header: bare_header(),
+        value: nothing,
+    };
+    check("resolve-unknown", &InstancesView::from(&answer));
+}
+
+#[test]
+fn instances_prints_what_resolve_prints() {
+    let found = Instances {
+        service_known: true,
+        instances: instances()[1..].to_vec(),
+    };
+    check("instances", &InstancesView::from(&answer(found)));
+}
+
+#[test]
+fn services_prints_each_with_its_counts() {
+    let service = |name: &str, instances, available| ServiceSummary {
+        name: name.parse().unwrap(),
+        instances,
+        available,
+    };
+    let services = vec![service("ledger", 1, 0), service("payments", 3, 2)];
+    check("services", &ServicesView::from(&answer(services)));
+}
+
+#[test]
+fn status_prints_the_member_and_its_cluster() {
+    let member = |id: u64, voter, matched: Option<u64>| Member {
+        id: id.try_into().unwrap(),
+        peer_address: format!("127.0.0.1:740{id}").parse().unwrap(),
+        client_address: format!("127.0.0.1:730{id}").parse().unwrap(),
+        voter,
+        matched_index: matched.map(LogIndex::new),
+    };
+    let status = Status {
+        version: "0.1.0".to_owned(),
+        role: Role::Follower,
+        ready: true,
+        last_log_index: LogIndex::new(43),
+        applied_index: LogIndex::new(42),
+        state_hash: StateHash::new(0xabcd),
+        services: 1,
+        instances: 2,
+        members: vec![member(1, true, Some(43)), member(2, true, None), member(3, false, None)],
+    };
+    check("status", &StatusView::from(&answer(status)));
+}

@@ -1,0 +1,56 @@
+//! Verbs that read.
+
+use quorate_client::{Answer, Instances};
+use quorate_model::{Filter, Include, Selectors, ServiceName, Tag, Tags};
+
+use super::Session;
+use crate::{
+    args::{InstancesArgs, ReadArgs, ResolveArgs},
+    failure::Failure,
+    output::{InstancesView, ServicesView, StatusView},
+};
+
+pub(super) async fn resolve(session: &Session, args: &ResolveArgs) -> Result<(), Failure> {
+    let filter = filter(args)?;
+    let request = session.client.resolve(&args.service, filter, args.read.consistency);
+    let answer = session.answer(request).await?;
+    print_instances(session, &args.service, &answer)
+}
+
+pub(super) async fn instances(session: &Session, args: &InstancesArgs) -> Result<(), Failure> {
+    let request = session.client.list_instances(&args.service, args.read.consistency);
+    let answer = session.answer(request).await?;
+    print_instances(session, &args.service, &answer)
+}
+
+pub(super) async fn services(session: &Session, args: ReadArgs) -> Result<(), Failure> {
+    let answer = session.answer(session.client.list_services(args.consistency)).await?;
+    session.print(&ServicesView::from(&answer))
+}
+
+pub(super) async fn status(session: &Session) -> Result<(), Failure> {
+    let answer = session.answer(session.client.status()).await?;
+    session.print(&StatusView::from(&answer))
+}
+
+/// Prints the answer in any case: a program that asked for JSON gets its object.
+fn print_instances(session: &Session, service: &ServiceName, answer: &Answer<Instances>) -> Result<(), Failure> {
+    session.print(&InstancesView::from(answer))?;
+    if answer.value.service_known {
+        return Ok(());
+    }
+    Err(session.no_service(service))
+}
+
+fn filter(args: &ResolveArgs) -> Result<Filter, Failure> {
+    let tags = Tags::parse(args.tags.iter().map(Tag::as_str)).map_err(|problem| Failure::flag("--tag", &problem))?;
+    let metadata = Selectors::try_from(args.metadata.clone()).map_err(|problem| Failure::flag("--meta", &problem))?;
+    Ok(Filter {
+        version: args.version.clone(),
+        tags,
+        metadata,
+        zone: args.zone.clone(),
+        include: if args.all { Include::All } else { Include::Usable },
+        ..Filter::default()
+    })
+}
