@@ -11,7 +11,7 @@ mod scan;
 mod state;
 mod tail;
 
-use std::{ops::Range, sync::Arc};
+use std::{io, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -306,8 +306,8 @@ impl Log {
         let engine = Arc::clone(&self.0.engine);
         let records = if engine.read_blocks() {
             let read = tokio::task::spawn_blocking(move || engine.read(range, bytes_max));
-            read.await
-                .expect("the engine does not panic, and nobody aborts the read")
+            // An engine that panics over its files has failed like one that says so.
+            read.await.unwrap_or_else(|error| Err(io::Error::other(error)))
         } else {
             engine.read(range, bytes_max)
         };

@@ -113,6 +113,9 @@ impl<C: RaftTypeConfig, K: EntryCodec<C>> RaftLogReader<C> for RaftLog<C, K> {
             }
             let next = start + entries.len() as u64;
             let entries = this.decode_entries(entries)?;
+            if entries.first().is_some_and(|entry| entry.index() != start) {
+                return Err(io::Error::other("entries were purged while they were read"));
+            }
             Ok(Some((stream::iter(entries.into_iter().map(Ok)), (this, next))))
         })
         .try_flatten()
