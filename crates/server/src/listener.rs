@@ -16,6 +16,7 @@ use futures::{
 };
 use quorate_consensus::BoxIo;
 use tokio::{net::TcpListener, runtime::Handle, sync::Semaphore, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use connection::Connection;
 
@@ -79,19 +80,24 @@ impl Listener for TcpDoor {
 }
 
 /// The connections that come in, at most `connections_max` at a time: more are not accepted until one is closed.
+/// All of them end when `cut` is cancelled.
 pub(crate) fn incoming(
     listener: Box<dyn Listener>,
     connections_max: usize,
+    cut: CancellationToken,
 ) -> impl Stream<Item = Result<Connection, Infallible>> + Send {
     let slots = Arc::new(Semaphore::new(connections_max));
-    stream::unfold((listener, slots), |(mut listener, slots)| async move {
+    stream::unfold((listener, slots, cut), |(mut listener, slots, cut)| async move {
         let slot = Arc::clone(&slots)
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
         loop {
             match listener.accept().await {
-                Ok(io) => return Some((Ok(Connection::new(io, slot)), (listener, slots))),
+                Ok(io) => {
+                    let connection = Connection::new(io, slot, cut.clone());
+                    return Some((Ok(connection), (listener, slots, cut)));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(ACCEPT_RETRY).await;
@@ -162,7 +168,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_too_many_waits_until_another_is_closed() {
         let (door, address) = free_port();
-        let mut incoming = std::pin::pin!(incoming(Box::new(door), 1));
+        let mut incoming = std::pin::pin!(incoming(Box::new(door), 1, CancellationToken::new()));
         let mut first = TcpStream::connect(address).await.unwrap();
         let mut second = TcpStream::connect(address).await.unwrap();
         first.write_all(b"1").await.unwrap();

@@ -13,6 +13,7 @@ use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Sleep, sleep},
 };
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 /// How long whoever connects may say nothing at first: HTTP/2 looks after a connection only once it has begun.
@@ -21,6 +22,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// A connection that came in. Takes one of the places that there are until it is dropped.
 pub(crate) struct Connection {
     io: BoxIo,
+    /// Ends the connection, whatever is under way on it.
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Until the first byte has come.
     silence: Option<Pin<Box<Sleep>>>,
     _slot: OwnedSemaphorePermit,
@@ -29,9 +32,10 @@ pub(crate) struct Connection {
 // === impl Connection ===
 
 impl Connection {
-    pub(super) fn new(io: BoxIo, slot: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(io: BoxIo, slot: OwnedSemaphorePermit, cut: CancellationToken) -> Self {
         Self {
             io,
+            cut: Box::pin(cut.cancelled_owned()),
             silence: Some(Box::pin(sleep(SILENCE_MAX))),
             _slot: slot,
         }
@@ -46,6 +50,10 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // HTTP/2 always reads, so that this is enough to end everything.
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let read = self.io.as_mut().poll_read(cx, buf);
         if read.is_ready() {
             self.silence = None;
@@ -95,25 +103,35 @@ mod tests {
 
     use super::*;
 
-    async fn connection() -> (Connection, tokio::io::DuplexStream) {
+    async fn connection() -> (Connection, tokio::io::DuplexStream, CancellationToken) {
         let (near, far) = tokio::io::duplex(64);
         let slot = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        (Connection::new(Box::pin(near), slot), far)
+        let cut = CancellationToken::new();
+        (Connection::new(Box::pin(near), slot, cut.clone()), far, cut)
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_at_first_is_cut_off() {
-        let (mut connection, _far) = connection().await;
+        let (mut connection, _far, _cut) = connection().await;
         let error = connection.read_u8().await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_has_spoken_may_be_silent() {
-        let (mut connection, mut far) = connection().await;
+        let (mut connection, mut far, _cut) = connection().await;
         far.write_u8(7).await.unwrap();
         assert_eq!(connection.read_u8().await.unwrap(), 7);
         let silent = tokio::time::timeout(SILENCE_MAX * 10, connection.read_u8());
         assert!(silent.await.is_err(), "it is still open");
+    }
+
+    #[tokio::test]
+    async fn a_connection_can_be_cut() {
+        let (mut connection, _far, cut) = connection().await;
+        let mut reading = std::pin::pin!(connection.read_u8());
+        assert!(futures::poll!(&mut reading).is_pending());
+        cut.cancel();
+        assert_eq!(reading.await.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 }

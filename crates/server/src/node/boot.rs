@@ -34,7 +34,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     } = parts;
     let tasks = TaskGroups::new(&runtimes);
     let (on_fatal, fatal) = fatal_hook();
-    let disk = disk.open(identity, Arc::clone(&clock), on_fatal, &tasks.raft).await?;
+    let disk = disk.open(identity, Arc::clone(&clock), on_fatal, &tasks.writer).await?;
     let consensus = start_raft(&config, identity, &disk, Arc::clone(&connector), &runtimes).await?;
     let registry = Registry::start(quorate_registry::Parts {
         consensus: consensus.clone(),
@@ -44,7 +44,8 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         tasks: tasks.main.clone(),
     });
     let peers = peer_routes(consensus.clone(), registry.admission());
-    doors::serve_peers(peers, incoming(peer_door, doors::PEER_CONNECTIONS_MAX), &tasks.raft);
+    let connections = incoming(peer_door, doors::PEER_CONNECTIONS_MAX, tasks.peers.stopping());
+    doors::serve_peers(peers, connections, &tasks.peers);
     tokio::select! {
         founded = found_if_founder(&config, &consensus, &disk, &mut *random) => founded?,
         problem = consensus.stopped() => return Err(NodeError::RaftDied(problem)),
@@ -53,7 +54,9 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
 
     let (health, serving) = Health::start(registry.readiness(), &tasks.main);
     let routes = grpc::routes(&registry, serving, grpc::Limits::default());
-    let connections = incoming(client_door, config.limits().client_connections_max());
+    // Cut only when the tasks behind it stop too, which is after requests have had their time to end.
+    let connections_max = config.limits().client_connections_max();
+    let connections = incoming(client_door, connections_max, tasks.main.stopping());
     doors::serve_clients(routes, connections, &tasks.clients);
     watching::start(
         &disk,

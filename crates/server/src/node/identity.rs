@@ -76,7 +76,8 @@ async fn join(
     connector: &Arc<dyn Connector>,
     clock: &dyn Clock,
 ) -> Result<Identity, NodeError> {
-    let mut reported: Option<Duration> = None;
+    tracing::info!(members = members.len(), "asking to be let in");
+    let mut reported = clock.now();
     loop {
         let mut problems = Vec::with_capacity(members.len());
         for address in members {
@@ -90,8 +91,8 @@ async fn join(
             }
         }
         let now = clock.now();
-        if reported.is_none_or(|at| now.saturating_sub(at) >= JOIN_REPORT) {
-            reported = Some(now);
+        if now.saturating_sub(reported) >= JOIN_REPORT {
+            reported = now;
             let problems = problems.join("; ");
             tracing::warn!(problems, "not let in yet, still asking: check --join if it stays so");
         }

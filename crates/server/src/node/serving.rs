@@ -39,8 +39,10 @@ pub(super) struct TaskGroups {
     pub(super) clients: Tasks,
     /// The registry's, and the watchdogs.
     pub(super) main: Tasks,
-    /// The peer door, and whatever else lives beside raft.
-    pub(super) raft: Tasks,
+    /// The door for the other members, beside raft.
+    pub(super) peers: Tasks,
+    /// The writer of the log, if it is a task: last, after everybody who has something to write.
+    pub(super) writer: Tasks,
 }
 
 // === impl TaskGroups ===
@@ -50,7 +52,8 @@ impl TaskGroups {
         Self {
             clients: Tasks::new(runtimes.main.clone()),
             main: Tasks::new(runtimes.main.clone()),
-            raft: Tasks::new(runtimes.raft.clone()),
+            peers: Tasks::new(runtimes.raft.clone()),
+            writer: Tasks::new(runtimes.raft.clone()),
         }
     }
 }
@@ -79,7 +82,8 @@ impl Serving {
             biased;
             error = log_failed => error.into(),
             problem = consensus.stopped() => NodeError::RaftDied(problem),
-            failure = tasks.raft.failed() => failure.into(),
+            failure = tasks.peers.failed() => failure.into(),
+            failure = tasks.writer.failed() => failure.into(),
             failure = tasks.main.failed() => failure.into(),
             failure = tasks.clients.failed() => failure.into(),
         }
@@ -104,11 +108,12 @@ impl Serving {
             );
         }
         stop_group("main", &tasks.main).await;
+        stop_group("peers", &tasks.peers).await;
         if timeout(RAFT_STOP_MAX, consensus.shutdown()).await.is_err() {
             tracing::warn!("raft did not stop in time");
         }
         disk.close().await;
-        stop_group("raft", &tasks.raft).await;
+        stop_group("writer", &tasks.writer).await;
         tracing::info!("stopped");
     }
 }
