@@ -17,8 +17,8 @@ use std::{
 use bytes::Bytes;
 use quorate_model::{ClusterId, MemberId};
 use quorate_storage::{
-    Clock, Completion, DataDir, DataDirError, FatalError, Identity, Log, LogOpenError, MemoryDisk, OnFatal, Step,
-    Storage, WRITER_THREAD, Writer,
+    Clock, Completion, Damage, DataDir, DataDirError, FatalError, Identity, Log, LogOpenError, MemoryDisk, OnFatal,
+    Step, Storage, WRITER_THREAD, Writer,
 };
 
 /// A clock that is set by hand.
@@ -190,6 +190,19 @@ pub(crate) fn append(log: &Log, writer: &mut Writer, range: std::ops::Range<u64>
 
 /// All entries of the log.
 pub(crate) fn read_all(log: &Log) -> Vec<Bytes> {
+    block_on(log.read_all(0..u64::MAX)).unwrap()
+}
+
+/// Waits for a future that may need a blocking thread.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(log.read_all(0..u64::MAX)).unwrap()
+    runtime.block_on(future)
+}
+
+/// Opens a disk that must be refused for `expected`.
+pub(crate) fn assert_damage(disk: &MemoryDisk, expected: &Damage) {
+    match try_open_memory(disk) {
+        Err(LogOpenError::Damaged(damage)) => assert_eq!(&damage, expected),
+        other => panic!("expected {expected:?}, got {other:?}"),
+    }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
 
-use crate::common::{open_dir, read_all};
+use crate::common::{block_on, open_dir, read_all};
 
 /// What must and what may be in the log, from what the victim printed.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct History {
     purging: Option<u64>,
     voted: u64,
     voting: u64,
+    /// Index of the newest snapshot that was finished.
+    snapped: u64,
     acks: u64,
     /// The end of a line that is not complete yet.
     partial: String,
@@ -81,6 +83,7 @@ impl History {
                 (self.era, self.era_min) = (number, number);
             }
             "purging" => self.purging = self.purging.max(Some(number)),
+            "snapped" => self.snapped = self.snapped.max(number),
             "voting" => self.voting = number,
             "voted" => self.voted = number,
             other => panic!("the victim said {other:?}"),
@@ -112,6 +115,11 @@ impl History {
             .map_or(0, |vote| String::from_utf8_lossy(&vote).parse().unwrap());
         if vote != self.voted && vote != self.voting {
             return Err(format!("vote {vote}, said {} and {}", self.voted, self.voting));
+        }
+        let snapshot = block_on(storage.snapshots.latest()).map_err(|error| error.to_string())?;
+        let snapshot = snapshot.map_or(0, |snapshot| snapshot.name().index);
+        if snapshot < self.snapped {
+            return Err(format!("newest snapshot {snapshot}, finished was {}", self.snapped));
         }
         // What is there now is durable: the next victim builds on it.
         self.cutting.clear();

@@ -9,6 +9,7 @@
 
 mod common;
 mod crash_model;
+mod damage;
 mod history;
 mod kill;
 mod log;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use quorate_storage::{Log, Storage};
+use quorate_storage::{Log, SnapshotName, SnapshotStore, Storage};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
@@ -72,7 +72,7 @@ fn say(line: &str) {
 }
 
 async fn live(storage: Storage, rng: &mut StdRng, first_era: u64, batches: u64) {
-    let Storage { log, writer, .. } = storage;
+    let Storage { log, writer, snapshots } = storage;
     let writer = spawn_writer(writer);
     let mut era = first_era;
     say(&format!("era {era}"));
@@ -85,6 +85,7 @@ async fn live(storage: Storage, rng: &mut StdRng, first_era: u64, batches: u64) 
             }
             2 | 3 => purge(&log, rng).await,
             4 => commit(&log),
+            5 => snapshot(&snapshots, &log).await,
             _ => append(&log, rng, era).await,
         }
     }
@@ -155,4 +156,16 @@ fn commit(log: &Log) {
     if let Some(last) = log.last() {
         log.save_committed(last, Bytes::from(last.to_string())).unwrap();
     }
+}
+
+async fn snapshot(snapshots: &SnapshotStore, log: &Log) {
+    let Some(index) = log.last() else {
+        return;
+    };
+    let mut writer = snapshots.create(SnapshotName { index, term: 1 }).await.unwrap();
+    for chunk in 0..3 {
+        writer.write_chunk(text(chunk, index, 20_000)).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+    say(&format!("snapped {index}"));
 }
