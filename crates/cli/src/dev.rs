@@ -47,8 +47,8 @@ pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the end of a chain")]
 /// The operating system did not do what the supervisor needs.
+#[expect(clippy::needless_pass_by_value, reason = "the end of a chain")]
 fn refused(error: io::Error) -> Failure {
     Failure::Failed(format!("the operating system does not let the cluster start: {error}"))
 }

@@ -193,12 +193,14 @@ fn is_empty(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU16, Ordering};
+
     use super::*;
 
-    /// A base port whose doors are free for now, taken from what the system hands out.
+    /// Base ports for each test its own, below the ports that the system hands out to everybody.
     fn free_base_port() -> u16 {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.local_addr().unwrap().port() - 1
+        static NEXT: AtomicU16 = AtomicU16::new(31_000);
+        NEXT.fetch_add(200, Ordering::Relaxed)
     }
 
     fn args(directory: &Path) -> DevArgs {
