@@ -49,7 +49,7 @@ pub enum Error {
         /// The cluster of the member that answered.
         found: ClusterId,
     },
-    /// The answer is not one that this version understands.
+    /// The answer is not one that this version understands. A change was carried out nevertheless.
     #[error("{endpoint} gave an answer that this version does not understand: {problem}")]
     BadAnswer {
         /// Who answered.

@@ -158,17 +158,16 @@ impl Reason {
             Code::InvalidArgument => Self::InvalidArgument,
             Code::NotFound => Self::NotFound,
             Code::AlreadyExists => Self::AlreadyExists,
-            Code::ResourceExhausted => Self::Overloaded,
             // What tonic says of a message over the limit.
             Code::OutOfRange => Self::RequestTooLarge,
             Code::Unimplemented => Self::Unimplemented,
-            Code::FailedPrecondition | Code::PermissionDenied | Code::Unauthenticated | Code::Internal => {
-                Self::Internal
-            }
-            // Not even these say that nothing was done: a proxy, a broken connection or a timer on the way
-            // reports them too.
+            Code::FailedPrecondition | Code::PermissionDenied | Code::Unauthenticated => Self::Internal,
+            // Not even the first ones say that nothing was done: a proxy, a timer on the way, or a connection
+            // that broke (whose HTTP/2 codes become gRPC codes) reports them too.
             Code::Unavailable
             | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Internal
             | Code::Cancelled
             | Code::Aborted
             | Code::DataLoss

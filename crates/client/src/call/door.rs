@@ -51,9 +51,7 @@ impl Door {
         match timeout(left, send(channel, request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(Failure::from_status(&self.address, &status)),
-            Err(_) => Err(Failure::Lost {
-                message: format!("{} did not answer within {left:.1?}", self.address),
-            }),
+            Err(_) => Err(Failure::no_answer(&self.address)),
         }
     }
 

@@ -4,7 +4,7 @@ use std::{error::Error as _, time::Duration};
 
 use quorate_model::DoorAddress;
 use quorate_proto::status::{self, Reason, Retry};
-use tonic::{ConnectError, Status};
+use tonic::{ConnectError, Status, TimeoutExpired};
 
 use crate::{Error, call::Effect};
 
@@ -42,7 +42,11 @@ pub(super) enum Failure {
 impl Failure {
     /// Judges the status that a call to the member at `address` ended with.
     pub(super) fn from_status(address: &DoorAddress, status: &Status) -> Self {
-        if was_never_connected(status) {
+        if has_source::<TimeoutExpired>(status) {
+            return Self::no_answer(address);
+        }
+        // A channel whose connection had broken failed to get another one: nothing was sent.
+        if has_source::<ConnectError>(status) {
             let message = format!(
                 "cannot reach {address}: {}; is a member running there?",
                 status.message()
@@ -65,6 +69,12 @@ impl Failure {
         }
     }
 
+    /// The member at `address` did not answer in the time that it was given.
+    pub(super) fn no_answer(address: &DoorAddress) -> Self {
+        let message = format!("{address} did not answer in time");
+        Self::Lost { message }
+    }
+
     /// What the caller of a request is told that ends with this failure.
     pub(super) fn into_error(self, effect: Effect) -> Error {
         match self {
@@ -78,11 +88,11 @@ impl Failure {
     }
 }
 
-/// Whether a channel whose connection had broken failed to get another one, so that nothing was sent.
-fn was_never_connected(status: &Status) -> bool {
+/// Whether an error of this type is what the status was made of on this side of the wire.
+fn has_source<E: std::error::Error + 'static>(status: &Status) -> bool {
     let mut source = status.source();
     while let Some(error) = source {
-        if error.is::<ConnectError>() {
+        if error.is::<E>() {
             return true;
         }
         source = error.source();

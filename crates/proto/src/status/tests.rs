@@ -61,6 +61,8 @@ fn a_foreign_status_is_judged_by_its_code() {
         Status::unavailable("broken pipe"),
         Status::cancelled("Timeout expired"),
         Status::unknown("h2"),
+        Status::internal("h2 protocol error"),
+        Status::resource_exhausted("h2: enhance your calm"),
     ] {
         assert_eq!(Reason::of(&lost), Reason::OutcomeUnknown);
     }
