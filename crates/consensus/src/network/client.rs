@@ -118,6 +118,48 @@ impl PeerClient {
         Ok(parse(response.into_inner()).map_err(|error| unreachable(&error))?)
     }
 
+    /// Sends requests as they come, and gives the answers in the same order.
+    ///
+    /// Connects when there is a first request. Raft backs off from a dead peer by holding its requests back:
+    /// to connect before that would be to knock without pause.
+    async fn exchange<S>(
+        &mut self,
+        mut input: S,
+    ) -> Result<impl Stream<Item = Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        let answers = match input.next().await {
+            Some(first) => Some(self.open(stream::iter([first]).chain(input)).await?),
+            None => None,
+        };
+        Ok(stream::try_unfold(answers, |answers| async move {
+            let Some(mut answers) = answers else { return Ok(None) };
+            Ok(answers.next().await?.map(|answer| (answer, Some(answers))))
+        }))
+    }
+
+    async fn open<S>(&mut self, requests: S) -> Result<Answers<'_>, RPCError<TypeConfig>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let sent = Arc::clone(&in_flight);
+        let requests = requests.map(move |request| {
+            sent.fetch_add(1, Ordering::Relaxed);
+            wire::append_to_wire(request)
+        });
+        let opened = timeout(self.stall_limit, self.client.append(requests)).await;
+        let response = opened
+            .map_err(|_| self.stalled())?
+            .map_err(|status| unreachable(&status))?;
+        Ok(Answers {
+            peer: self,
+            responses: response.into_inner(),
+            in_flight,
+        })
+    }
+
     fn stalled(&self) -> Unreachable<TypeConfig> {
         let message = format!("member {} does not answer", self.target);
         unreachable(&io::Error::new(io::ErrorKind::TimedOut, message))
@@ -156,27 +198,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
-        let in_flight = Arc::new(AtomicUsize::new(0));
-        let sent = Arc::clone(&in_flight);
-        let requests = input.map(move |request| {
-            sent.fetch_add(1, Ordering::Relaxed);
-            wire::append_to_wire(request)
-        });
-        Box::pin(async move {
-            let opened = timeout(self.stall_limit, self.client.append(requests)).await;
-            let response = opened
-                .map_err(|_| self.stalled())?
-                .map_err(|status| unreachable(&status))?;
-            let answers = Answers {
-                peer: self,
-                responses: response.into_inner(),
-                in_flight,
-            };
-            let answers = stream::try_unfold(answers, |mut answers| async move {
-                Ok(answers.next().await?.map(|answer| (answer, answers)))
-            });
-            Ok(answers.boxed())
-        })
+        Box::pin(future::ok(stream::once(self.exchange(input)).try_flatten().boxed()))
     }
 
     async fn vote(

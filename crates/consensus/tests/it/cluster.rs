@@ -3,7 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,6 +32,8 @@ const CLUSTER: ClusterId = ClusterId::new(0xC1);
 pub(crate) struct Network {
     doors: Mutex<BTreeMap<String, mpsc::UnboundedSender<DuplexStream>>>,
     isolated: Mutex<BTreeSet<String>>,
+    /// Connections that were tried in vain.
+    refused: AtomicUsize,
     /// Every connection, with its two ends.
     relays: Mutex<Vec<(String, String, JoinHandle<()>)>>,
 }
@@ -93,6 +98,11 @@ impl Network {
         });
     }
 
+    /// How many connections were tried in vain so far.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn heal(&self) {
         self.isolated.lock().unwrap().clear();
     }
@@ -100,6 +110,7 @@ impl Network {
     fn connect(&self, from: &str, to: &str) -> io::Result<BoxIo> {
         let isolated = self.isolated.lock().unwrap();
         if isolated.contains(from) || isolated.contains(to) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(io::ErrorKind::HostUnreachable.into());
         }
         let (near, mut relay_near) = tokio::io::duplex(1 << 16);

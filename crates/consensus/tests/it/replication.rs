@@ -11,6 +11,17 @@ use crate::cluster::{Cluster, DEADLINE, allocate, eventually};
 /// Long enough for a leader that is cut off to notice, and for the others to elect another.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Writes one command after the other.
+async fn write_for(cluster: &Cluster, via: u64, time: Duration) {
+    let started = Instant::now();
+    for nonce in 1.. {
+        cluster.write(via, nonce).await;
+        if started.elapsed() > time {
+            return;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_write_through_any_member_is_applied_by_all() {
     let cluster = Cluster::of(3, Retention::default()).await;
@@ -143,16 +154,23 @@ async fn a_follower_that_was_cut_off_does_not_depose_the_leader() {
     let away = (1..=3).find(|id| *id != leader).unwrap();
     cluster.network.isolate(away);
     // Long enough for it to stand for election several times.
-    let started = Instant::now();
-    for nonce in 1.. {
-        cluster.write(leader, nonce).await;
-        if started.elapsed() > PATIENCE {
-            break;
-        }
-    }
+    write_for(&cluster, leader, PATIENCE).await;
     cluster.network.heal();
     cluster.converge().await;
     assert_eq!(cluster.node(leader).status().term, term);
+}
+
+#[tokio::test]
+async fn a_dead_peer_is_not_knocked_at_without_pause() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    let dead = (1..=3).find(|id| *id != leader).unwrap();
+    cluster.network.isolate(dead);
+    let before = cluster.network.refused();
+    write_for(&cluster, leader, PATIENCE).await;
+    // A heartbeat every 50 ms, replication every 200 ms, and what the dead one itself tries.
+    let tries = cluster.network.refused() - before;
+    assert!(tries < 300, "{tries} tries within {PATIENCE:?}");
 }
 
 #[tokio::test]
