@@ -5,7 +5,7 @@ mod connection;
 use std::{
     convert::Infallible,
     fmt, io,
-    net::{SocketAddr, TcpListener as UnregisteredListener},
+    net::{SocketAddr, TcpListener as BoundListener},
     sync::Arc,
     time::Duration,
 };
@@ -56,7 +56,7 @@ impl TcpDoor {
             flag,
             problem: explain(&error),
         };
-        let listener = UnregisteredListener::bind(address).map_err(failed)?;
+        let listener = BoundListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let _registers_on = runtime.enter();
         TcpListener::from_std(listener).map(Self).map_err(failed)

@@ -4,8 +4,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::{ConfigError, layers::Layers, settings::Settings};
 
-/// Raft's own lines are for those who debug raft. A filter that names openraft itself comes after this, and wins.
-const QUIET: &str = "openraft=warn";
+/// Raft's own lines are for those who debug raft: it warns at every try to reach a member that is down, dozens of
+/// times a second. A filter that names openraft itself comes after this, and wins.
+const QUIET: &str = "openraft=error";
 
 /// What a node writes to stderr.
 #[derive(Debug, Clone, PartialEq, Eq)]

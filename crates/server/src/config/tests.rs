@@ -346,13 +346,13 @@ fn bad_log_settings_are_refused() {
 #[test]
 fn a_filter_can_name_openraft_and_win() {
     let quiet = flags(|flags| flags.log_level = Some("debug".into())).load().unwrap();
-    assert!(quiet.logging().filter().to_string().contains("openraft=warn"));
+    assert!(quiet.logging().filter().to_string().contains("openraft=error"));
     let loud = flags(|flags| flags.log_level = Some("info,openraft=debug".into()))
         .load()
         .unwrap();
     let filter = loud.logging().filter().to_string();
     assert!(
-        filter.contains("openraft=debug") && !filter.contains("openraft=warn"),
+        filter.contains("openraft=debug") && !filter.contains("openraft=error"),
         "{filter}"
     );
 }

@@ -9,11 +9,11 @@ use tokio::{join, sync::watch, time::timeout};
 
 use super::{NodeError, Runtimes, disk::OpenDisk, health::Health};
 
-// A stop ends within the sum of these, some 14 seconds with what `OpenDisk::close` may take: less than the 30
-// after which orchestrators kill what they have told to stop.
+// A stop ends within 15 seconds: the sum of these, three times the tasks', and what `OpenDisk::close` and the
+// runtimes may take. Orchestrators kill what they have told to stop after 30.
 
 /// How long requests under way have to end before they are cut off.
-const DRAIN_MAX: Duration = Duration::from_secs(8);
+const DRAIN_MAX: Duration = Duration::from_secs(7);
 
 /// How long another member has to take leadership over: some elections. Passes while requests end.
 const HANDOVER_MAX: Duration = Duration::from_secs(3);
@@ -22,7 +22,7 @@ const HANDOVER_MAX: Duration = Duration::from_secs(3);
 const TASKS_STOP_MAX: Duration = Duration::from_secs(1);
 
 /// How long raft may take to end what it does.
-const RAFT_STOP_MAX: Duration = Duration::from_secs(2);
+const RAFT_STOP_MAX: Duration = Duration::from_secs(1);
 
 /// A node that serves.
 pub(super) struct Serving {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use quorate_consensus::identify;
 use quorate_model::{DoorAddress, Identity};
-use quorate_storage::DataDirError;
+use quorate_storage::{DataDirError, MemoryDisk};
 use rand::{SeedableRng as _, rngs::StdRng};
 use tokio::{
     task::JoinHandle,
@@ -50,6 +50,15 @@ async fn start(directory: Option<&Path>, overrides: ConfigOverrides) -> Running 
 }
 
 async fn start_with(file: Option<&Path>, directory: Option<&Path>, overrides: ConfigOverrides) -> Running {
+    start_on(None, file, directory, overrides).await
+}
+
+async fn start_on(
+    disk: Option<Disk>,
+    file: Option<&Path>,
+    directory: Option<&Path>,
+    overrides: ConfigOverrides,
+) -> Running {
     let ((client_door, client_address), (peer_door, peer_address)) = (door(), door());
     let overrides = ConfigOverrides {
         data_dir: directory.map(|path| path.to_str().unwrap().to_owned()),
@@ -61,7 +70,10 @@ async fn start_with(file: Option<&Path>, directory: Option<&Path>, overrides: Co
     let config = Config::load(file, &overrides).unwrap();
     let seed = u64::from(peer_address.port());
     let parts = Parts {
-        disk: take(&config).await,
+        disk: match disk {
+            Some(disk) => disk,
+            None => take(&config).await,
+        },
         client_door: Box::new(client_door),
         peer_door: Box::new(peer_door),
         connector: Arc::new(TcpConnector),
@@ -186,4 +198,19 @@ async fn a_node_that_nobody_lets_in_can_be_stopped() {
     let nowhere = "127.0.0.1:1".parse().unwrap();
     let waiting = start(None, join(&[&nowhere])).await;
     waiting.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_disk_fails_ends_and_says_so() {
+    let disk = MemoryDisk::new();
+    let node = start_on(Some(Disk::Memory(disk.clone())), None, None, bootstrap()).await;
+    let second = start(None, join(&[&node.peer_address])).await;
+    second.identity().await;
+    disk.fail_syncs_after(0, std::io::ErrorKind::StorageFull);
+    // Nobody writes, so that somebody has to.
+    let third = start(None, join(&[&node.peer_address])).await;
+    let error = node.ended().await.unwrap_err();
+    assert!(matches!(error, NodeError::Log(_) | NodeError::RaftDied(_)), "{error}");
+    second.stop().await.unwrap();
+    third.stop().await.unwrap();
 }
