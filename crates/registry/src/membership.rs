@@ -10,7 +10,7 @@ use quorate_consensus::{
     MembershipError, request_join,
 };
 use quorate_model::{Clock, MemberId, limits};
-use quorate_state::{Command, Outcome};
+use quorate_state::{Command, Outcome, Rejection};
 use tokio::sync::Mutex;
 
 use crate::{Error, Tasks, backoff::Backoff, deadline::Deadline, route::Route};
@@ -116,6 +116,7 @@ impl Membership {
         let applied = self.route.propose(encoded, deadline).await;
         match applied.map_err(|error: Error| retry(error.to_string()))?.outcome {
             Some(Outcome::MemberAllocated(id)) => Ok(id),
+            Some(Outcome::Rejected(rejection @ Rejection::NotFounded)) => Err(retry(rejection.to_string())),
             Some(Outcome::Rejected(rejection)) => Err(AdmitError::Refused(rejection.to_string())),
             _ => Err(retry("the outcome is not a member id")),
         }
@@ -178,14 +179,14 @@ fn standing(members: &[Member], id: MemberId, info: &MemberInfo) -> Standing {
 }
 
 fn tell_if_it_will_not_vote(members: &[Member], id: MemberId, info: &MemberInfo) {
-    let voters = voters(members);
+    let voters = voters(members).count();
     if info.calling == Calling::Voter && voters >= limits::VOTERS_MAX {
         tracing::warn!(member = %id, voters, "no more voters are allowed: the new member stays a learner");
     }
 }
 
-fn voters(members: &[Member]) -> usize {
-    members.iter().filter(|member| member.role == MemberRole::Voter).count()
+fn voters(members: &[Member]) -> impl Iterator<Item = &Member> {
+    members.iter().filter(|member| member.role == MemberRole::Voter)
 }
 
 #[cfg(test)]

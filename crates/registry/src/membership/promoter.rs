@@ -1,6 +1,6 @@
 //! The task that makes voters of learners that have caught up. It runs on every member and acts on the leader.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures::future::join_all;
 use quorate_consensus::{Calling, Member, MemberRole, MembershipError, Role, Status, identify};
@@ -27,12 +27,13 @@ const CHANGE_TIME_MAX: Duration = Duration::from_secs(5);
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What is to be done next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
     /// Finish the change that an earlier leader began.
     FinishChange,
-    /// Make a voter of this learner.
-    Promote(MemberId),
+    /// Make a voter of the first of these learners that is there: one that is gone must not stand in the way of
+    /// the others.
+    PromoteOneOf(Vec<MemberId>),
 }
 
 /// Starts the task.
@@ -70,21 +71,27 @@ async fn act(membership: &Membership) -> Result<(), String> {
     let Some(step) = next_step(&status, consensus.is_joint()) else {
         return Ok(());
     };
-    let changed = match step {
-        Step::FinishChange => consensus.finish_change(CHANGE_TIME_MAX).await,
-        Step::Promote(id) => {
-            check_quorum_with(membership, &status, id).await?;
-            consensus.promote(id, CHANGE_TIME_MAX).await
+    let (change, changed) = match step {
+        Step::FinishChange => (
+            "finish what was begun".to_owned(),
+            consensus.finish_change(CHANGE_TIME_MAX).await,
+        ),
+        Step::PromoteOneOf(candidates) => {
+            let voters = voters(&status.members).map(|member| member.id).collect::<Vec<_>>();
+            let present = present(membership, &status, &candidates).await;
+            let candidate = choose(&voters, &candidates, &present)?;
+            let promoted = consensus.promote(candidate, CHANGE_TIME_MAX).await;
+            (format!("promote member {candidate}"), promoted)
         }
     };
     match changed {
-        Ok(()) => tracing::info!(?step, "the members have changed"),
+        Ok(()) => tracing::info!(change, "the members have changed"),
         // Whoever leads now goes on.
         Err(MembershipError::NotLeader(_)) => {}
         Err(
             error @ (MembershipError::InProgress | MembershipError::Refused(_) | MembershipError::OutcomeUnknown(_)),
         ) => {
-            return Err(format!("{step:?}: {error}"));
+            return Err(format!("{change}: {error}"));
         }
     }
     Ok(())
@@ -98,11 +105,13 @@ fn next_step(status: &Status, is_joint: bool) -> Option<Step> {
     if is_joint {
         return Some(Step::FinishChange);
     }
-    if voters(&status.members) >= limits::VOTERS_MAX {
+    if voters(&status.members).count() >= limits::VOTERS_MAX {
         return None;
     }
     let ready = status.members.iter().filter(|member| is_to_be_promoted(member, status));
-    ready.map(|member| member.id).min().map(Step::Promote)
+    let mut candidates: Vec<MemberId> = ready.map(|member| member.id).collect();
+    candidates.sort();
+    (!candidates.is_empty()).then_some(Step::PromoteOneOf(candidates))
 }
 
 fn is_to_be_promoted(member: &Member, status: &Status) -> bool {
@@ -112,49 +121,44 @@ fn is_to_be_promoted(member: &Member, status: &Status) -> bool {
     member.role == MemberRole::Learner && member.info.calling == Calling::Voter && caught_up
 }
 
-/// Makes sure that the cluster would go on working with `candidate` as a voter. What a leader knows of a member's
-/// log stays as it was when the member dies, so each is asked whether it is there.
-async fn check_quorum_with(membership: &Membership, status: &Status, candidate: MemberId) -> Result<(), String> {
-    let voters_then = status
-        .members
-        .iter()
-        .filter(|member| member.role == MemberRole::Voter || member.id == candidate);
-    let present: Vec<(MemberId, bool)> = join_all(voters_then.map(|member| is_present(membership, member))).await;
-    judge(&present, candidate)
-}
-
-fn judge(present: &[(MemberId, bool)], candidate: MemberId) -> Result<(), String> {
-    if !present.contains(&(candidate, true)) {
-        return Err(format!("member {candidate} is to be promoted and does not answer"));
-    }
-    let answering = present.iter().filter(|(_, answers)| *answers).count();
-    if answering * 2 <= present.len() {
-        let of = present.len();
+/// The candidate to promote, if the cluster would go on working with it as a voter.
+fn choose(voters: &[MemberId], candidates: &[MemberId], present: &[MemberId]) -> Result<MemberId, String> {
+    let Some(candidate) = candidates.iter().copied().find(|candidate| present.contains(candidate)) else {
+        return Err(format!("{candidates:?} are to be promoted and do not answer"));
+    };
+    let answering = 1 + voters.iter().filter(|voter| present.contains(voter)).count();
+    let of = 1 + voters.len();
+    if answering * 2 <= of {
         return Err(format!(
             "with member {candidate} as a voter, only {answering} of {of} would answer: no quorum"
         ));
     }
-    Ok(())
+    Ok(candidate)
 }
 
-async fn is_present(membership: &Membership, member: &Member) -> (MemberId, bool) {
-    let Membership {
-        consensus, connector, ..
-    } = membership;
-    let own = consensus.identity();
+/// Those of the voters and candidates that are there. What a leader knows of a member's log stays as it was when
+/// the member dies, so each is asked.
+async fn present(membership: &Membership, status: &Status, candidates: &[MemberId]) -> Vec<MemberId> {
+    let asked = status
+        .members
+        .iter()
+        .filter(|member| member.role == MemberRole::Voter || candidates.contains(&member.id));
+    let answers = join_all(asked.map(async |member| is_present(membership, member).await.then_some(member.id))).await;
+    answers.into_iter().flatten().collect()
+}
+
+async fn is_present(membership: &Membership, member: &Member) -> bool {
+    let own = membership.consensus.identity();
     if member.id == own.member_id {
-        return (member.id, true);
+        return true;
     }
     let expected = Identity {
         member_id: member.id,
         ..own
     };
-    let answered = identify(&Arc::clone(connector), &member.info.peer_address, ANSWER_TIME_MAX).await;
     let replicating = member.matched.is_some();
-    (
-        member.id,
-        replicating && answered.is_ok_and(|identity| identity == expected),
-    )
+    let answered = identify(&membership.connector, &member.info.peer_address, ANSWER_TIME_MAX).await;
+    replicating && answered.is_ok_and(|identity| identity == expected)
 }
 
 #[cfg(test)]
