@@ -17,6 +17,9 @@ pub(crate) use read::{ReadArgs, ResolveArgs};
 pub(crate) use register::RegisterArgs;
 pub(crate) use server::ServerArgs;
 
+/// Where the flags of every client verb stand in the help.
+const GLOBAL: &str = "Global options";
+
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not found, \
                           4 unavailable or out of time, 5 outcome unknown.";
 
@@ -40,6 +43,7 @@ pub(crate) struct GlobalArgs {
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
         env = "QUORATE_ENDPOINTS",
         value_name = "ADDR,…",
         value_delimiter = ',',
@@ -47,13 +51,13 @@ pub(crate) struct GlobalArgs {
     )]
     pub(crate) endpoints: Vec<DoorAddress>,
     /// The namespace of the service.
-    #[arg(long, global = true, env = "QUORATE_NAMESPACE", value_name = "NS", default_value_t)]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "QUORATE_NAMESPACE", value_name = "NS", default_value_t)]
     pub(crate) namespace: NamespaceName,
     /// How answers are printed.
-    #[arg(long, short, global = true, value_enum, default_value_t)]
+    #[arg(long, short, global = true, help_heading = GLOBAL, value_enum, default_value_t)]
     pub(crate) output: OutputFormat,
     /// How long a request may take in all, such as `500ms` or `5s`.
-    #[arg(long, global = true, value_parser = duration::parse, value_name = "TIME", default_value = "5s")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_parser = duration::parse, value_name = "TIME", default_value = "5s")]
     pub(crate) timeout: Duration,
 }
 
@@ -76,7 +80,9 @@ pub(crate) enum Verb {
     Dev(DevArgs),
     /// Make an instance known, or renew the claim to it.
     Register(Box<RegisterArgs>),
-    /// Take an instance out of the catalog. Exits with 3 if it was not there.
+    /// Take an instance out of the catalog.
+    ///
+    /// Exits with 3 if it was not there.
     Deregister(DeregisterArgs),
     /// Show the instances of a service that may be called now.
     ///
@@ -84,13 +90,21 @@ pub(crate) enum Verb {
     Resolve(ResolveArgs),
     /// List the services of the namespace.
     Services(ReadArgs),
-    /// List all instances of a service, whatever their state. Exits with 3 if nobody has registered the service.
+    /// List all instances of a service, whatever their state.
+    ///
+    /// Exits with 3 if nobody has registered the service.
     Instances(InstancesArgs),
-    /// Let an instance finish what it has and give it nothing new. Exits with 3 if it is not there.
+    /// Let an instance finish what it has and give it nothing new.
+    ///
+    /// Exits with 3 if it is not there.
     Drain(InstanceArgs),
-    /// Let an instance get traffic again. Exits with 3 if it is not there.
+    /// Let an instance get traffic again.
+    ///
+    /// Exits with 3 if it is not there.
     Enable(InstanceArgs),
-    /// Take an instance out of traffic at once, registered as it is. Exits with 3 if it is not there.
+    /// Take an instance out of traffic at once, registered as it is.
+    ///
+    /// Exits with 3 if it is not there.
     Disable(InstanceArgs),
     /// Show how the member that answers sees itself and the cluster.
     Status,
