@@ -1,6 +1,6 @@
 //! A model of a disk: what is certainly on it, and what may be.
 //!
-//! Certain is the content of a file up to its last sync, and the names up to the last sync of a directory. Of what
+//! Certain is the content of a file up to its last sync, and the names in a directory up to the directory's own. Of what
 //! came later, any 4 KiB block of a file may have been written up to any of its writes, and the names may have
 //! changed up to any of their changes.
 
@@ -169,8 +169,13 @@ impl Disk {
             self.files[*file].sync();
             return;
         }
-        // Stricter than ext4, where any sync commits every change of a name.
-        for change in self.changes.drain(..) {
+        // Stricter than ext4, where any sync commits every change of a name in any directory.
+        let (synced, unsynced) = std::mem::take(&mut self.changes)
+            .into_iter()
+            .partition(|change| change.dir() == Some(path));
+        self.changes = unsynced;
+        let synced: Vec<Change> = synced;
+        for change in synced {
             change.apply(&mut self.durable);
         }
     }
@@ -189,6 +194,10 @@ impl Disk {
                 panic!("{} is not below {}", path.display(), dir.display());
             };
             let target = into.join(below);
+            if !target.parent().is_some_and(Path::is_dir) {
+                // Its own name is durable, that of its directory is not.
+                continue;
+            }
             match node {
                 Node::Dir => fs::create_dir(target).unwrap(),
                 Node::File(file) => fs::write(target, self.files[file].image(luck, rng)).unwrap(),
@@ -208,6 +217,13 @@ impl Change {
                 let node = names.remove(from).expect("what is renamed has a name");
                 names.insert(to.clone(), node);
             }
+        }
+    }
+
+    /// The directory whose sync makes the change durable. Nothing is renamed from one to another.
+    fn dir(&self) -> Option<&Path> {
+        match self {
+            Self::Add(path, _) | Self::Remove(path) | Self::Rename(_, path) => path.parent(),
         }
     }
 }
