@@ -1,8 +1,20 @@
 //! Tests that need more than one crate: of the tree itself, and of whole clusters.
 
 mod architecture;
+mod bad_requests;
+mod bad_start;
+mod bench;
+mod cli;
+mod data_directory;
 mod dependencies;
+mod deploy;
+mod dev;
 mod documents;
+mod failover;
+mod grpc;
 mod links;
+mod membership;
+mod registry;
 mod tidy;
 mod tree;
+mod wire;

@@ -52,7 +52,10 @@ impl Finished {
 
     /// Fails the calling test unless the command has ended with `code`.
     #[track_caller]
-    #[must_use]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "it is called for its check; more can be asked of it"
+    )]
     pub fn exited_with(self, code: i32) -> Self {
         assert_eq!(self.code(), Some(code), "{self:#?}");
         self

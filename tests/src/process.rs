@@ -28,10 +28,21 @@ pub struct Process {
 impl Process {
     /// Starts `quorate` with `arguments`. What it writes is appended to `name.out` and `name.log` in `directory`.
     pub fn start<S: AsRef<OsStr>>(directory: &Path, name: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::start_with(directory, name, arguments, &[])
+    }
+
+    /// The same, with environment variables.
+    pub fn start_with<S: AsRef<OsStr>>(
+        directory: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = S>,
+        environment: &[(&str, &OsStr)],
+    ) -> Self {
         let output = directory.join(format!("{name}.out"));
         let log = directory.join(format!("{name}.log"));
         let child = binary::quorate()
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdout(append(&output))
             .stderr(append(&log))
             .spawn()

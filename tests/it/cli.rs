@@ -1,0 +1,316 @@
+//! Every verb of the command line against a real cluster: what it prints, and how it ends.
+
+use quorate_tests::{Cluster, run};
+use serde_json::Value;
+
+/// The fields of every answer's header.
+const HEADER: &[&str] = &[
+    "clusterId",
+    "epoch",
+    "leaderAddress",
+    "leaderId",
+    "memberId",
+    "revision",
+    "stalenessMs",
+    "term",
+];
+
+/// The fields of every instance.
+const INSTANCE: &[&str] = &[
+    "availability",
+    "createRevision",
+    "endpoints",
+    "generation",
+    "health",
+    "id",
+    "incarnation",
+    "metadata",
+    "modifyRevision",
+    "namespace",
+    "owner",
+    "region",
+    "registeredAtMs",
+    "service",
+    "tags",
+    "version",
+    "weight",
+    "zone",
+];
+
+#[tokio::test]
+async fn an_instance_is_registered_found_drained_and_taken_out() {
+    let cluster = Cluster::start(3).await;
+    let register = [
+        "register",
+        "web",
+        "--id=web-1",
+        "--address=10.0.0.1",
+        "--port=8080",
+        "--protocol=http",
+        "--version=1.4.0",
+        "--zone=a",
+        "--weight=7",
+        "--tag=blue",
+        "--tag=new",
+        "--meta=team=shop",
+        "--owner=pod-1",
+    ];
+    let answer = json(&cluster, &register).await;
+    assert_fields(&answer, &["change", "generation", "header"]);
+    assert_fields(&answer["header"], HEADER);
+    assert_eq!(answer["change"], "created");
+    assert_eq!(answer["generation"], answer["header"]["revision"]);
+    assert_eq!(json(&cluster, &register).await["change"], "unchanged");
+
+    let found = json(&cluster, &["resolve", "web"]).await;
+    assert_fields(&found, &["header", "instances", "serviceKnown"]);
+    assert_fields(&found["header"], HEADER);
+    let instance = &found["instances"][0];
+    assert_fields(instance, INSTANCE);
+    let expected = serde_json::json!({
+        "id": "web-1", "service": "web", "namespace": "default", "version": "1.4.0", "weight": 7, "zone": "a",
+        "endpoints": [{"address": "10.0.0.1", "port": 8080, "protocol": "http"}],
+        "tags": ["blue", "new"], "metadata": {"team": "shop"}, "owner": "pod-1",
+        "health": "passing", "availability": "enabled", "generation": answer["generation"],
+    });
+    for (field, value) in expected.as_object().expect("an object") {
+        assert_eq!(&instance[field], value, "{field}");
+    }
+
+    for (verb, availability, usable) in [
+        ("drain", "draining", 0),
+        ("disable", "disabled", 0),
+        ("enable", "enabled", 1),
+    ] {
+        let answer = json(&cluster, &[verb, "web", "--id=web-1"]).await;
+        assert_fields(&answer, &["changed", "generation", "header"]);
+        assert_eq!(answer["changed"], true);
+        assert_eq!(
+            json(&cluster, &[verb, "web", "--id=web-1"]).await["changed"],
+            false,
+            "{verb} again"
+        );
+        assert_eq!(count(&json(&cluster, &["resolve", "web"]).await), usable);
+        assert_eq!(count(&json(&cluster, &["resolve", "web", "--all"]).await), 1);
+        let listed = json(&cluster, &["instances", "web"]).await;
+        assert_eq!(listed["instances"][0]["availability"], availability);
+    }
+
+    let services = json(&cluster, &["services"]).await;
+    assert_fields(&services, &["header", "services"]);
+    assert_eq!(
+        services["services"],
+        serde_json::json!([{"name": "web", "instances": 1, "available": 1}])
+    );
+
+    let wrong = cluster
+        .run(&["deregister", "web", "--id=web-1", "--generation=1"])
+        .await
+        .exited_with(1);
+    wrong.said(&["generation"]);
+    let generation = format!("--generation={}", answer["generation"]);
+    let gone = json(&cluster, &["deregister", "web", "--id=web-1", &generation]).await;
+    assert_fields(&gone, &["existed", "header"]);
+    assert_eq!(gone["existed"], true);
+}
+
+#[tokio::test]
+async fn filters_select_as_they_say() {
+    let cluster = Cluster::start(1).await;
+    for (id, version, zone, tag, team) in [
+        ("a", "1.2.0", "z1", "blue", "shop"),
+        ("b", "1.9.0", "z2", "blue", "bank"),
+        ("c", "2.0.0", "z1", "green", "shop"),
+    ] {
+        let words = [
+            format!("--id={id}"),
+            format!("--version={version}"),
+            format!("--zone={zone}"),
+            format!("--tag={tag}"),
+            format!("--meta=team={team}"),
+        ];
+        let mut line = vec!["register", "s", "--address=10.0.0.1", "--port=80"];
+        line.extend(words.iter().map(String::as_str));
+        cluster.run_ok(&line).await;
+    }
+    for (flags, ids) in [
+        (&["--version=1.2.0"][..], "a"),
+        (&["--version=^1.2"], "ab"),
+        (&["--version=>=1.9, <3"], "bc"),
+        (&["--tag=blue"], "ab"),
+        (&["--zone=z1"], "ac"),
+        (&["--meta=team=shop"], "ac"),
+        (&["--meta=team!=shop"], "b"),
+        (&["--meta=!team"], ""),
+        (&["--zone=z1", "--meta=team", "--version=^1"], "a"),
+        (&["--consistency=stale"], "abc"),
+    ] {
+        let line: Vec<&str> = ["resolve", "s"].iter().chain(flags).copied().collect();
+        let found = json(&cluster, &line).await;
+        let found: String = found["instances"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, ids, "{flags:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_follower_answers_a_resolve_at_its_own_door() {
+    let cluster = Cluster::start(3).await;
+    cluster
+        .run_ok(&["register", "s", "--id=i", "--address=10.0.0.1", "--port=80"])
+        .await;
+    for member in cluster.members() {
+        for consistency in ["stale", "linearizable"] {
+            let endpoints = format!("--endpoints={}", member.doors().client);
+            let consistency = format!("--consistency={consistency}");
+            let finished = run(["resolve", "s", "-o", "json", &endpoints, &consistency]).await;
+            // A stale read may come before the registration, and says so with exit code 3.
+            assert!(matches!(finished.code(), Some(0 | 3)), "{finished:?}");
+            let answer: Value = serde_json::from_str(&finished.stdout).unwrap();
+            assert_eq!(answer["header"]["memberId"], member.number());
+        }
+    }
+}
+
+#[tokio::test]
+async fn status_shows_the_members_as_json_and_as_a_table() {
+    let cluster = Cluster::start(3).await;
+    let status = json(&cluster, &["status"]).await;
+    assert_fields(
+        &status,
+        &[
+            "appliedIndex",
+            "header",
+            "instances",
+            "lastLogIndex",
+            "members",
+            "ready",
+            "role",
+            "services",
+            "stateHash",
+            "version",
+        ],
+    );
+    assert_eq!(status["ready"], true);
+    let members = status["members"].as_array().unwrap();
+    assert_eq!(members.len(), 3);
+    for (member, started) in members.iter().zip(cluster.members()) {
+        assert_fields(member, &["clientAddress", "id", "matchedIndex", "peerAddress", "voter"]);
+        assert_eq!(member["clientAddress"], started.doors().client.to_string());
+        assert_eq!(member["voter"], true);
+    }
+    let table = cluster.run_ok(&["status"]).await;
+    for member in cluster.members() {
+        assert!(table.contains(&member.doors().client.to_string()), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_ends_with_three_and_what_is_refused_with_one() {
+    let cluster = Cluster::start(1).await;
+    let unknown = cluster.run(&["resolve", "no-such", "-o", "json"]).await.exited_with(3);
+    unknown.said(&["no-such"]);
+    let answer: Value = serde_json::from_str(&unknown.stdout).expect("a program gets its object all the same");
+    assert_eq!((&answer["serviceKnown"], count(&answer)), (&Value::Bool(false), 0));
+    for line in [
+        &["instances", "no-such"][..],
+        &["drain", "no-such", "--id=i"],
+        &["enable", "no-such", "--id=i"],
+        &["disable", "no-such", "--id=i"],
+        &["deregister", "no-such", "--id=i"],
+    ] {
+        cluster.run(line).await.exited_with(3).said(&["no"]);
+    }
+
+    let register = ["register", "s", "--id=i", "--address=10.0.0.1", "--port=80"];
+    let ttl: Vec<&str> = register.iter().copied().chain(["--ttl=15s"]).collect();
+    cluster.run(&ttl).await.exited_with(1);
+    let owned = |owner| register.iter().copied().chain([owner]).collect::<Vec<_>>();
+    cluster.run_ok(&owned("--owner=one")).await;
+    cluster.run(&owned("--owner=two")).await.exited_with(1).said(&["one"]);
+    let takeover: Vec<&str> = owned("--owner=two").into_iter().chain(["--takeover"]).collect();
+    assert_eq!(json(&cluster, &takeover).await["change"], "replaced");
+
+    // Known, but nothing matches: that is an answer.
+    assert_eq!(count(&json(&cluster, &["resolve", "s", "--tag=none"]).await), 0);
+}
+
+#[tokio::test]
+async fn namespace_and_endpoints_come_from_the_environment_too() {
+    let cluster = Cluster::start(1).await;
+    cluster
+        .run_ok(&[
+            "register",
+            "s",
+            "--id=i",
+            "--address=10.0.0.1",
+            "--port=80",
+            "--namespace=blue",
+        ])
+        .await;
+    let door = cluster.member(1).doors().client.to_string();
+    let environment = [("QUORATE_ENDPOINTS", door.as_str()), ("QUORATE_NAMESPACE", "blue")];
+    let finished = quorate_tests::run_with(["resolve", "s", "-o", "json"], &environment)
+        .await
+        .exited_with(0);
+    let answer: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(answer["instances"][0]["namespace"], "blue");
+    cluster.run(&["resolve", "s"]).await.exited_with(3);
+}
+
+#[tokio::test]
+async fn help_version_and_completion_need_no_server() {
+    let help = run(["--help"]).await.exited_with(0).stdout;
+    for verb in [
+        "server",
+        "dev",
+        "register",
+        "deregister",
+        "resolve",
+        "services",
+        "instances",
+        "drain",
+        "enable",
+        "disable",
+        "status",
+        "completion",
+    ] {
+        assert!(help.contains(&format!("  {verb} ")), "{verb} is not in\n{help}");
+        let own = run([verb, "--help"]).await.exited_with(0).stdout;
+        assert!(own.contains("Usage:"), "{own}");
+    }
+    let version = run(["--version"]).await.exited_with(0).stdout;
+    assert_eq!(version, format!("quorate {}\n", env!("CARGO_PKG_VERSION")));
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(["completion", shell]).await.exited_with(0).stdout;
+        assert!(script.contains("deregister"), "{shell}");
+    }
+}
+
+/// The answer to a command that succeeds.
+async fn json(cluster: &Cluster, line: &[&str]) -> Value {
+    let line: Vec<&str> = line.iter().copied().chain(["-o", "json"]).collect();
+    let printed = cluster.run_ok(&line).await;
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+fn count(answer: &Value) -> usize {
+    answer["instances"].as_array().expect("a list of instances").len()
+}
+
+/// Every field is there, in every answer, and no other.
+#[track_caller]
+fn assert_fields(object: &Value, expected: &[&str]) {
+    let mut found: Vec<&str> = object
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
