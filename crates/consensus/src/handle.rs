@@ -78,7 +78,7 @@ impl Consensus {
         } = parts;
         let config = Arc::new(timing.raft_config(retention, identity.cluster_id)?);
         let (publisher, views) = view::channel();
-        let state_machine = StateMachine::new(publisher, snapshots.clone());
+        let state_machine = StateMachine::new(publisher, snapshots.clone(), log.log().clone());
         let network = PeerNetwork::new(identity, Arc::clone(&connector), timing.election_min);
         let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
             .await
@@ -208,15 +208,16 @@ impl Consensus {
 
     /// Waits until this member knows of a leader.
     pub async fn leader_known(&self) {
-        let mut metrics = self.metrics();
-        while metrics.borrow_watched().current_leader.is_none() && metrics.changed().await.is_ok() {}
+        self.status_is(|status| status.leader.is_some()).await;
     }
 
-    /// Waits until anything about this member or its cluster has changed.
-    pub async fn status_changed(&self) {
-        // An error means that raft has stopped: nothing changes any more.
-        if self.metrics().changed().await.is_err() {
-            std::future::pending::<()>().await;
+    /// Waits until `condition` holds of this member. For ever, if raft stops before it does.
+    pub async fn status_is(&self, mut condition: impl FnMut(&Status) -> bool) {
+        let mut metrics = self.metrics();
+        while !condition(&self.status()) {
+            if metrics.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 

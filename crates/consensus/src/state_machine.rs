@@ -9,7 +9,7 @@ use openraft::{
 };
 use quorate_model::LogIndex;
 use quorate_state::State;
-use quorate_storage::SnapshotStore;
+use quorate_storage::{Log, SnapshotStore};
 
 use crate::{
     snapshot::{self, Snapshot, SnapshotData},
@@ -33,6 +33,8 @@ pub(crate) struct StateMachine {
     membership: StoredMembership,
     views: ViewWriter,
     snapshots: SnapshotStore,
+    /// The log that snapshots stand in for.
+    log: Log,
 }
 
 /// Writes a snapshot of the state as it was when the builder was made.
@@ -49,13 +51,14 @@ type Answer = (ApplyResponder<TypeConfig>, Applied);
 // === impl StateMachine ===
 
 impl StateMachine {
-    pub(crate) fn new(views: ViewWriter, snapshots: SnapshotStore) -> Self {
+    pub(crate) fn new(views: ViewWriter, snapshots: SnapshotStore, log: Log) -> Self {
         Self {
             state: State::new(),
             last_applied: None,
             membership: StoredMembership::default(),
             views,
             snapshots,
+            log,
         }
     }
 
@@ -129,6 +132,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: SnapshotData) -> Result<(), io::Error> {
+        // The log first: a snapshot that outlives a power cut must find the log truncated as raft left it, or the
+        // two contradict each other and the node never starts again.
+        self.log.flush().await.map_err(io::Error::other)?;
         self.state = data.install().await?;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();

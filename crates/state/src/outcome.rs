@@ -171,7 +171,7 @@ impl From<InvalidValue> for Rejection {
 fn describe(owner: Option<&Owner>) -> String {
     owner.map_or_else(
         || "a registration without an owner".to_owned(),
-        |owner| format!("{owner:?}"),
+        |owner| format!("the owner {:?}", owner.as_str()),
     )
 }
 

@@ -55,6 +55,15 @@ pub(crate) struct PeerClient {
     target: u64,
     client: RaftClient,
     stall_limit: Duration,
+    reports: Reports,
+}
+
+/// Whether a client tells the operator that its peer is gone or back. One per peer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reports {
+    Nothing,
+    /// The last that was told: whether the peer answers. A peer is taken to answer until it does not.
+    Reachability(bool),
 }
 
 // === impl PeerNetwork ===
@@ -70,7 +79,7 @@ impl PeerNetwork {
         }
     }
 
-    fn client(&self, target: u64, info: &MemberInfo, stall_limit: Duration) -> PeerClient {
+    fn client(&self, target: u64, info: &MemberInfo, stall_limit: Duration, reports: Reports) -> PeerClient {
         let channel = channel::open(&self.connector, &info.peer_address);
         let client = RaftClient::new(Introduced::new(channel, Introduce::new(self.identity, target)))
             .max_decoding_message_size(MESSAGE_LEN_MAX)
@@ -79,6 +88,7 @@ impl PeerNetwork {
             target,
             client,
             stall_limit,
+            reports,
         }
     }
 }
@@ -87,11 +97,11 @@ impl RaftNetworkFactory<TypeConfig> for PeerNetwork {
     type Network = PeerClient;
 
     async fn new_client(&mut self, target: u64, info: &MemberInfo) -> PeerClient {
-        self.client(target, info, REPLICATION_STALL_LIMIT)
+        self.client(target, info, REPLICATION_STALL_LIMIT, Reports::Nothing)
     }
 
     async fn new_heartbeat_client(&mut self, target: u64, info: &MemberInfo) -> PeerClient {
-        self.client(target, info, self.heartbeat_stall_limit)
+        self.client(target, info, self.heartbeat_stall_limit, Reports::Reachability(true))
     }
 }
 
@@ -149,15 +159,27 @@ impl PeerClient {
             sent.fetch_add(1, Ordering::Relaxed);
             wire::append_to_wire(request)
         });
-        let opened = timeout(self.stall_limit, self.client.append(requests)).await;
-        let response = opened
-            .map_err(|_| self.stalled())?
-            .map_err(|status| unreachable(&status))?;
+        let opened = match timeout(self.stall_limit, self.client.append(requests)).await {
+            Ok(opened) => opened.map_err(|status| unreachable(&status)),
+            Err(_) => Err(self.stalled()),
+        };
+        self.report(opened.as_ref().err());
         Ok(Answers {
+            responses: opened?.into_inner(),
             peer: self,
-            responses: response.into_inner(),
             in_flight,
         })
+    }
+
+    fn report(&mut self, problem: Option<&Unreachable<TypeConfig>>) {
+        let Reports::Reachability(answers) = &mut self.reports else {
+            return;
+        };
+        match (std::mem::replace(answers, problem.is_none()), problem) {
+            (true, Some(problem)) => tracing::warn!(member = self.target, %problem, "a member does not answer"),
+            (false, None) => tracing::info!(member = self.target, "a member answers again"),
+            (true, None) | (false, Some(_)) => {}
+        }
     }
 
     fn stalled(&self) -> Unreachable<TypeConfig> {

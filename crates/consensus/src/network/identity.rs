@@ -3,6 +3,11 @@
 //! This keeps a node that was started with another cluster's data, or under an address that somebody else
 //! had before, from ever taking part in a raft that it does not belong to.
 
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use quorate_model::{ClusterId, Identity, MemberId};
 use tonic::{
     Request, Status,
@@ -15,6 +20,9 @@ const CLUSTER: &str = "quorate-cluster";
 const FROM: &str = "quorate-from";
 const TO: &str = "quorate-to";
 
+/// Most problems that are remembered as logged. Strangers can make up any number of clusters.
+const TOLD_MAX: usize = 16;
+
 /// Writes the caller's identity and the target into every request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Introduce {
@@ -26,9 +34,11 @@ pub(crate) struct Introduce {
 pub(crate) type Introduced = InterceptedService<Channel, Introduce>;
 
 /// Refuses requests that are not from this cluster, or not for this member.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct CheckIdentity {
     identity: Identity,
+    /// What was logged already: a node at the wrong place calls ten times a second.
+    told: Arc<Mutex<BTreeSet<String>>>,
 }
 
 // === impl Introduce ===
@@ -58,7 +68,19 @@ impl Interceptor for Introduce {
 
 impl CheckIdentity {
     pub(crate) fn new(identity: Identity) -> Self {
-        Self { identity }
+        let told = Arc::default();
+        Self { identity, told }
+    }
+
+    /// Logs each problem once, as far as there is room to remember it.
+    fn tell(&self, problem: &str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() < TOLD_MAX && told.insert(problem.to_owned()) {
+            tracing::warn!(
+                problem,
+                "refusing the calls of a node: check that each node has its own data directory and addresses"
+            );
+        }
     }
 
     fn check(&self, metadata: &MetadataMap) -> Result<(), String> {
@@ -88,8 +110,13 @@ impl CheckIdentity {
 
 impl Interceptor for CheckIdentity {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
-        self.check(request.metadata()).map_err(Status::failed_precondition)?;
-        Ok(request)
+        match self.check(request.metadata()) {
+            Ok(()) => Ok(request),
+            Err(problem) => {
+                self.tell(&problem);
+                Err(Status::failed_precondition(problem))
+            }
+        }
     }
 }
 
@@ -142,6 +169,21 @@ mod tests {
                 .unwrap_err()
                 .contains("calls itself")
         );
+    }
+
+    #[test]
+    fn each_problem_is_logged_once_and_only_so_many_are() {
+        let check = CheckIdentity::new(identity(7, 2));
+        let told = || check.told.lock().unwrap().len();
+        let call = |cluster| {
+            let request = Introduce::new(identity(cluster, 1), 2).call(Request::new(())).unwrap();
+            check.clone().call(request).unwrap_err();
+        };
+        call(8);
+        call(8);
+        assert_eq!(told(), 1);
+        (9..200).for_each(call);
+        assert_eq!(told(), TOLD_MAX);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use futures::{
 };
 use quorate_model::{JoinNonce, MemberId};
 use quorate_proto::peer as pb;
-use tonic::{Request, Response, Status, Streaming, service::Routes};
+use tonic::{
+    Request, Response, Status, Streaming,
+    service::{Routes, interceptor::InterceptedService},
+};
 
 use super::{Candidate, MESSAGE_LEN_MAX, identity::CheckIdentity, wire};
 use crate::{
@@ -50,8 +53,8 @@ pub fn peer_routes(consensus: Consensus, admission: Arc<dyn Admission>) -> Route
         consensus: consensus.clone(),
     });
     Routes::default()
-        .add_service(tonic::service::interceptor::InterceptedService::new(raft, check))
-        .add_service(tonic::service::interceptor::InterceptedService::new(forward, check))
+        .add_service(InterceptedService::new(raft, check.clone()))
+        .add_service(InterceptedService::new(forward, check))
         .add_service(AdmissionServer::new(Gate { consensus, admission }))
 }
 

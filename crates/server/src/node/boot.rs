@@ -124,11 +124,12 @@ async fn found_if_founder(
         return Ok(());
     }
     // Raft reports who the members are some time after it has started, if it knows any.
-    while disk.log.last().is_some() && consensus.status().members.is_empty() {
-        consensus.status_changed().await;
+    if disk.log.last().is_some() {
+        consensus.status_is(|status| !status.members.is_empty()).await;
     }
     if consensus.status().members.len() <= 1 {
-        let epoch = Epoch::new(random.random());
+        // As many bits as a number in JSON keeps.
+        let epoch = Epoch::new(random.random_range(1..1 << 53));
         consensus
             .bootstrap(identity::member_info(config, Calling::Voter), epoch)
             .await?;
