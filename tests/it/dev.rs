@@ -1,11 +1,16 @@
 //! The cluster to develop against: it comes up, stays up when a member dies, and leaves nothing behind.
 
-use std::{ffi::OsStr, fs, net::TcpListener, path::Path};
+use std::{
+    ffi::OsStr,
+    fs,
+    net::TcpListener,
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use quorate_client::Client;
 use quorate_model::Consistency;
-use quorate_tests::{Process, READY_WITHIN, ensure, eventually, id, parts, registration, run_with, seed, service};
-use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use quorate_tests::{Process, READY_WITHIN, ensure, eventually, id, parts, registration, run_with, service};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -227,12 +232,14 @@ fn launch(files: &Path, base_port: u16, flags: &[&str]) -> Process {
     Process::start_with(files, "dev", arguments, &environment)
 }
 
-/// A multiple of ten below the ports that the kernel gives to outgoing connections, with all doors free.
+/// A port before six free ones, another one for each call. Below the ports that the kernel gives to outgoing
+/// connections, and so far from the next one that no two clusters meet.
 fn free_base_port() -> u16 {
-    let mut rng = SmallRng::seed_from_u64(seed());
-    let mut draw = || rng.random_range(1_000..3_200) * 10;
-    (0..100)
-        .map(|_| draw())
+    const SLOTS: u32 = 100;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let slot = || (std::process::id() + CALLS.fetch_add(1, Ordering::Relaxed)) % SLOTS;
+    let mut bases = (0..SLOTS).map(|_| 10_000 + 200 * u16::try_from(slot()).expect("a hundred fit"));
+    bases
         .find(|base| ports(*base).all(is_free))
         .expect("of a hundred ranges of ports one is free")
 }
