@@ -70,3 +70,14 @@ pub(crate) fn never_connected(status: &tonic::Status) -> bool {
     }
     false
 }
+
+/// The innermost cause says what happened; the outer ones only that something did.
+pub(crate) fn describe(status: &tonic::Status) -> String {
+    let mut cause: Option<&(dyn Error + 'static)> = status.source();
+    let mut message = status.message().to_owned();
+    while let Some(error) = cause {
+        message = error.to_string();
+        cause = error.source();
+    }
+    message
+}

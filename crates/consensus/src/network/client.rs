@@ -160,23 +160,30 @@ impl PeerClient {
             wire::append_to_wire(request)
         });
         let opened = match timeout(self.stall_limit, self.client.append(requests)).await {
-            Ok(opened) => opened.map_err(|status| unreachable(&status)),
-            Err(_) => Err(self.stalled()),
+            Ok(opened) => opened,
+            Err(_) => Err(Status::deadline_exceeded("it does not answer in time")),
         };
         self.report(opened.as_ref().err());
+        let response = opened.map_err(|status| unreachable(&status))?;
         Ok(Answers {
-            responses: opened?.into_inner(),
             peer: self,
+            responses: response.into_inner(),
             in_flight,
         })
     }
 
-    fn report(&mut self, problem: Option<&Unreachable<TypeConfig>>) {
+    fn report(&mut self, problem: Option<&Status>) {
         let Reports::Reachability(answers) = &mut self.reports else {
             return;
         };
         match (std::mem::replace(answers, problem.is_none()), problem) {
-            (true, Some(problem)) => tracing::warn!(member = self.target, %problem, "a member does not answer"),
+            (true, Some(status)) => {
+                tracing::warn!(
+                    member = self.target,
+                    problem = channel::describe(status),
+                    "a member does not answer"
+                );
+            }
             (false, None) => tracing::info!(member = self.target, "a member answers again"),
             (true, None) | (false, Some(_)) => {}
         }

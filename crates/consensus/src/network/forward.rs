@@ -233,19 +233,8 @@ async fn ask<T>(
                 problem,
             };
         }
-        unreachable(describe(&status))
+        unreachable(channel::describe(&status))
     })
-}
-
-/// The innermost cause says what happened; the outer ones only that something did.
-fn describe(status: &Status) -> String {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(status);
-    let mut message = status.message().to_owned();
-    while let Some(error) = cause {
-        message = error.to_string();
-        cause = error.source();
-    }
-    message
 }
 
 fn identity(address: &DoorAddress, cluster_id: &str, member_id: u64) -> Result<Identity, AskError> {
