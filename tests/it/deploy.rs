@@ -1,6 +1,8 @@
-//! The unit and the compose file name flags, variables and verbs that the binary knows.
+//! The unit, the compose file and the example configuration name flags, variables, keys and verbs that the binary
+//! knows.
 
-use quorate_tests::run_with;
+use quorate_tests::{run, run_with};
+use tempfile::TempDir;
 
 use crate::tree::{self, SourceFile};
 
@@ -58,6 +60,38 @@ async fn the_health_check_of_the_compose_file_is_a_command() {
     }
 }
 
+#[tokio::test]
+async fn every_key_of_the_configuration_file_is_known_also_those_that_are_commented_out() {
+    let files = TempDir::with_prefix("quorate-test-").expect("a temporary directory can be made");
+    let path = files.path().join("quorate.toml");
+    let check = async |text: &str| {
+        std::fs::write(&path, text).expect("the directory can be written");
+        run([
+            "server",
+            "--check-config",
+            "--config",
+            path.to_str().expect("a plain path"),
+        ])
+        .await
+    };
+    let shipped = tree::file("deploy/quorate.toml").text;
+    check(&shipped).await.exited_with(0);
+    let optional: Vec<&str> = shipped.lines().filter(|line| is_commented_key(line)).collect();
+    assert!(optional.len() >= 5, "{optional:?}");
+    for line in optional {
+        let text = shipped.replace(line, line.trim_start_matches("# "));
+        let finished = check(&text).await;
+        // Some keys contradict others that are set; none of them is unknown or malformed.
+        let is_known = !finished.stderr.contains("unknown key") && !finished.stderr.contains("TOML");
+        assert!(
+            is_known && matches!(finished.code(), Some(0 | 2)),
+            "{line}: {finished:#?}"
+        );
+    }
+    let finished = check(&format!("{shipped}\nno_such_key = 1\n")).await.exited_with(2);
+    finished.said(&["unknown key", "no_such_key"]);
+}
+
 /// Has the binary check the configuration that `arguments` and `environment` make.
 async fn check_config(arguments: impl IntoIterator<Item = String>, environment: &[(&str, &str)]) {
     let arguments = arguments.into_iter().chain(["--check-config".to_owned()]);
@@ -75,4 +109,10 @@ fn lists(file: &SourceFile, key: &str) -> Vec<Vec<String>> {
             serde_json::from_str(list).unwrap_or_else(|error| panic!("{COMPOSE}:{number}: {error}"))
         })
         .collect()
+}
+
+/// A line such as `# key = value`.
+fn is_commented_key(line: &str) -> bool {
+    let key = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = "));
+    key.is_some_and(|(key, _)| key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
 }
