@@ -52,7 +52,10 @@ pub enum StartError {
     #[error("the raft timing is not possible: {0}")]
     Timing(String),
     /// The log, the vote or the snapshot do not fit together, or cannot be read.
-    #[error("the stored state cannot be loaded: {0}")]
+    #[error(
+        "the stored state is damaged ({0}): remove this member from the cluster, wipe its data directory, and join \
+         again as a new member"
+    )]
     Storage(String),
     /// The cluster could not be founded.
     #[error("the cluster could not be founded: {0}")]
