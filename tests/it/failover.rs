@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use quorate_client::Client;
 use quorate_model::{Consistency, Metadata, MetadataKey};
-use quorate_tests::{Cluster, History, Load, Member, READY_WITHIN, figure, id, parts, registration, seed, service};
+use quorate_tests::{
+    Cluster, History, Load, Member, READY_WITHIN, SETTLED_WITHIN, figure, id, parts, registration, seed, service,
+};
 use tokio::{task::JoinSet, time::Instant};
 
 /// Writers at a time: some are always in flight when something dies.
@@ -15,9 +17,6 @@ const WARM: usize = 100;
 
 /// Writes have to be back this soon after the leader was killed.
 const FAILOVER_MAX: Duration = Duration::from_secs(3);
-
-/// How long a cluster may take to come back and settle, on a busy machine.
-const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn writes_are_back_within_three_seconds_of_a_killed_leader() {
@@ -40,7 +39,7 @@ async fn writes_are_back_within_three_seconds_of_a_killed_leader() {
         ));
     }
     let history = load.stop().await;
-    assert_nothing_is_lost(&cluster, &history).await;
+    cluster.assert_kept(&history).await;
     for kill in kills {
         let gap = write_gap(&history, kill);
         figure(format_args!(
@@ -63,7 +62,7 @@ async fn no_acknowledged_write_is_lost_when_all_members_are_killed_at_once() {
     }
     load.acknowledges(WARM, SETTLED_WITHIN).await;
     let history = load.stop().await;
-    assert_nothing_is_lost(&cluster, &history).await;
+    cluster.assert_kept(&history).await;
     for kill in kills {
         let gap = write_gap(&history, kill);
         figure(format_args!(
@@ -85,7 +84,7 @@ async fn a_leader_that_is_stopped_hands_over() {
     leader.start();
     leader.wait_ready().await;
     let history = load.stop().await;
-    assert_nothing_is_lost(&cluster, &history).await;
+    cluster.assert_kept(&history).await;
     let pause = longest_pause(&history, stopped);
     figure(format_args!(
         "longest pause between acknowledged writes {pause:?} around a graceful stop"
@@ -107,7 +106,7 @@ async fn a_follower_that_was_down_catches_up() {
     follower.start();
     follower.wait_ready().await;
     let history = load.stop().await;
-    assert_nothing_is_lost(&cluster, &history).await;
+    cluster.assert_kept(&history).await;
 }
 
 #[tokio::test]
@@ -147,27 +146,6 @@ async fn a_leader_that_hung_never_answers_a_linearizable_read_with_what_is_old()
         "{read_values} of 60 reads answered by leaders that had hung"
     ));
     cluster.converge(SETTLED_WITHIN).await;
-}
-
-/// Whatever was acknowledged is found on each member, and nothing else that nobody wrote; all have the same state.
-async fn assert_nothing_is_lost(cluster: &Cluster, history: &History) {
-    let revision = cluster.converge(SETTLED_WITHIN).await;
-    let (acknowledged, not_done, unknown) = history.counts();
-    figure(format_args!(
-        "{acknowledged} writes acknowledged, {not_done} not done, {unknown} unknown, up to revision {revision}"
-    ));
-    for member in cluster.members() {
-        for consistency in [Consistency::Linearizable, Consistency::Stale] {
-            let found = history.read_back(member.client(), consistency).await;
-            let problems = history.check(&found);
-            assert!(
-                problems.is_empty(),
-                "member {}: {}",
-                member.number(),
-                problems.join("\n")
-            );
-        }
-    }
 }
 
 /// Time from `fault` to the end of the first acknowledged write that began after it.

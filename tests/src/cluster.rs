@@ -1,12 +1,19 @@
 //! A cluster of real processes on this host.
 
-use std::{path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use quorate_client::{Builder, Client, Role};
-use quorate_model::Revision;
+use quorate_model::{Consistency, Revision};
 use tempfile::TempDir;
 
-use crate::{Doors, Finished, Loopback, Member, READY_WITHIN, ensure, eventually, member::door, run};
+use crate::{Doors, Finished, History, Loopback, Member, READY_WITHIN, ensure, eventually, figure, member::door, run};
+
+/// How long a cluster may take to come back and settle, on a busy machine.
+pub const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Client doors are at this port and the next ones.
 const CLIENT_PORT: u16 = 7_300;
@@ -31,7 +38,13 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster of `count` members, all of which serve and vote.
     pub async fn start(count: u64) -> Self {
+        Self::start_with(count, "").await
+    }
+
+    /// The same, with this text as the configuration file of each member.
+    pub async fn start_with(count: u64, configuration: &str) -> Self {
         let mut cluster = Self::empty();
+        fs::write(cluster.configuration(), configuration).expect("the directory can be written");
         cluster.found().wait_ready().await;
         for _ in 1..count {
             cluster.join(&[1]).wait_ready().await;
@@ -49,11 +62,13 @@ impl Cluster {
 
     /// A cluster without members.
     pub fn empty() -> Self {
-        Self {
+        let cluster = Self {
             members: Vec::new(),
             files: TempDir::with_prefix("quorate-test-").expect("a temporary directory can be made"),
             loopback: Loopback::claim(),
-        }
+        };
+        fs::write(cluster.configuration(), "").expect("the directory can be written");
+        cluster
     }
 
     /// Starts a member that founds the cluster.
@@ -73,7 +88,9 @@ impl Cluster {
     /// Starts a member with these flags for how it comes to belong to the cluster.
     pub fn add(&mut self, flags: &[String]) -> &Member {
         let number = self.members.len() as u64 + 1;
-        let member = Member::new(self.files.path(), number, self.doors(number), flags);
+        let configuration = format!("--config={}", self.configuration().display());
+        let flags = [flags, &[configuration]].concat();
+        let member = Member::new(self.files.path(), number, self.doors(number), &flags);
         member.start();
         self.members.push(member);
         self.members.last().expect("a member has just been added")
@@ -102,6 +119,10 @@ impl Cluster {
     /// A directory for files of the test, removed with the cluster.
     pub fn files(&self) -> &Path {
         self.files.path()
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.files.path().join("quorate.toml")
     }
 
     /// A client that asks whichever member answers.
@@ -181,6 +202,28 @@ impl Cluster {
             );
         }
         answers[0].header.revision
+    }
+
+    /// Waits until all members have settled, and fails the calling test unless each of them has whatever `history`
+    /// has acknowledged, and nothing else that nobody wrote.
+    pub async fn assert_kept(&self, history: &History) {
+        let revision = self.converge(SETTLED_WITHIN).await;
+        let (acknowledged, not_done, unknown) = history.counts();
+        figure(format_args!(
+            "{acknowledged} writes acknowledged, {not_done} not done, {unknown} unknown, up to revision {revision}"
+        ));
+        for member in &self.members {
+            for consistency in [Consistency::Linearizable, Consistency::Stale] {
+                let found = history.read_back(member.client(), consistency).await;
+                let problems = history.check(&found);
+                assert!(
+                    problems.is_empty(),
+                    "member {}: {}",
+                    member.number(),
+                    problems.join("\n")
+                );
+            }
+        }
     }
 }
 

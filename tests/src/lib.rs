@@ -26,7 +26,7 @@ mod random;
 mod report;
 mod values;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, SETTLED_WITHIN};
 pub use command::{Finished, run, run_with};
 pub use eventually::{ensure, eventually};
 pub use history::{Action, Found, History, Operation, Outcome};

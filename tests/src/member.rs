@@ -172,6 +172,12 @@ impl Member {
         .await
     }
 
+    /// Waits until its process has ended by itself, and returns the exit code.
+    pub async fn ended(&self) -> Option<i32> {
+        let mut process = self.take_process();
+        process.ended(STOPPED_WITHIN).await.code()
+    }
+
     /// What its processes wrote to the standard error stream.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log_path()).unwrap_or_default()
