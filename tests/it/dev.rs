@@ -144,15 +144,6 @@ async fn a_dev_cluster_survives_one_member_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn members_of_a_dev_cluster_die_with_it() {
-    let mut dev = Dev::start(&[]).await;
-    let children = dev.children();
-    assert_eq!(children.len(), 3);
-    dev.process.kill();
-    dev.assert_nothing_is_left(&children).await;
-}
-
-#[tokio::test]
 async fn a_dev_cluster_with_a_data_directory_goes_on_where_it_was() {
     let data = TempDir::with_prefix("quorate-test-").expect("a temporary directory can be made");
     let flag = format!("--data-dir={}", data.path().join("dev").display());
