@@ -12,8 +12,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tonic::service::Routes;
-use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_reflection::server::Builder as Reflection;
+use tonic_health::pb::health_server::{self, Health, HealthServer};
+use tonic_reflection::{
+    pb::{v1, v1alpha},
+    server::Builder as Reflection,
+};
 
 use quorate_model::Clock;
 use quorate_proto::{
@@ -52,14 +55,13 @@ struct Services<R, C, H> {
 impl<R: Registry, C: Cluster, H: Health> Services<R, C, H> {
     fn behind_the_edge(self, clock: Arc<dyn Clock>, limits: Limits) -> Routes {
         let len_max = limits.request_len_max;
-        let reflection = || {
-            Reflection::configure()
-                .register_encoded_file_descriptor_set(DESCRIPTORS)
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        };
         let described = "the descriptors are generated, and checked by a test";
-        let v1 = reflection().build_v1().expect(described);
-        let v1alpha = reflection().build_v1alpha().expect(described);
+        let v1 = reflection(v1::server_reflection_server::SERVICE_NAME)
+            .build_v1()
+            .expect(described);
+        let v1alpha = reflection(v1alpha::server_reflection_server::SERVICE_NAME)
+            .build_v1alpha()
+            .expect(described);
         let routes = Routes::default()
             .add_service(RegistryServer::new(self.registry).max_decoding_message_size(len_max))
             .add_service(ClusterServer::new(self.cluster).max_decoding_message_size(len_max))
@@ -68,6 +70,17 @@ impl<R: Registry, C: Cluster, H: Health> Services<R, C, H> {
             .add_service(v1alpha.max_decoding_message_size(len_max));
         routes.into_axum_router().layer(EdgeLayer::new(clock, limits)).into()
     }
+}
+
+/// A reflection service that goes by the name of `own`. Its descriptors come in files, which tell of the services of
+/// the peer door too: it lists only what is served here.
+fn reflection(own: &'static str) -> Reflection<'static> {
+    let served = health::SERVICES.iter().filter(|name| !name.is_empty());
+    let served = served.copied().chain([health_server::SERVICE_NAME, own]);
+    let described = Reflection::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    served.fold(described, Reflection::with_service_name)
 }
 
 #[cfg(test)]

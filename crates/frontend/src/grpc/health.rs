@@ -11,7 +11,7 @@ use tonic_health::{
 };
 
 /// What is asked after: the member as a whole, and each of its services.
-const SERVICES: &[&str] = &["", registry_server::SERVICE_NAME, cluster_server::SERVICE_NAME];
+pub(super) const SERVICES: &[&str] = &["", registry_server::SERVICE_NAME, cluster_server::SERVICE_NAME];
 
 /// A health service that follows `serving`, with the task that makes it.
 pub(super) fn start(tasks: &Tasks, serving: watch::Receiver<bool>) -> HealthServer<impl Health> {
