@@ -36,8 +36,10 @@ pub(crate) fn quorate() -> Command {
 }
 
 fn path() -> &'static Path {
-    static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| env::var_os(GIVEN).map_or_else(find_or_build, PathBuf::from))
+    // What does not build for one test does not build for the next one either.
+    static PATH: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let path = PATH.get_or_init(|| env::var_os(GIVEN).map_or_else(find_or_build, |path| Some(path.into())));
+    path.as_ref().expect("the binary under test is built")
 }
 
 /// Whether the kernel can be told to kill a process when its parent has died, so that an aborted run leaves
@@ -53,7 +55,7 @@ fn can_die_with_parent() -> bool {
     })
 }
 
-fn find_or_build() -> PathBuf {
+fn find_or_build() -> Option<PathBuf> {
     // <target>/<profile>/deps/<test binary>
     let test = env::current_exe().expect("a process knows its program");
     let directory = test
@@ -62,15 +64,12 @@ fn find_or_build() -> PathBuf {
         .expect("cargo puts test binaries into <profile>/deps");
     let binary = directory.join("quorate");
     let is_current = modified(&binary).is_some_and(|built| newest_source() <= built);
-    if !is_current {
-        build(directory);
-    }
-    assert!(binary.exists(), "cargo did not build {}", binary.display());
-    binary
+    (is_current || build(directory)).then_some(binary)
 }
 
-/// Builds with the profile of the tests. Cargo's own lock keeps others from building at the same time.
-fn build(directory: &Path) {
+/// Builds with the profile of the tests, and tells whether that went well. Cargo says what is wrong, and its own
+/// lock keeps others from building at the same time.
+fn build(directory: &Path) -> bool {
     let (target, profile) = (directory.parent(), directory.file_name());
     let (Some(target), Some(profile)) = (target, profile) else {
         panic!("{} is not <target>/<profile>", directory.display());
@@ -92,7 +91,7 @@ fn build(directory: &Path) {
         .arg(target)
         .status()
         .expect("cargo runs");
-    assert!(status.success(), "the binary under test does not build");
+    status.success()
 }
 
 fn root() -> &'static Path {
