@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::{SnapshotFiles, SnapshotName, UnfinishedFile};
@@ -12,10 +13,15 @@ use crate::files;
 #[derive(Debug)]
 pub(super) struct DirectoryFiles {
     path: PathBuf,
+    /// How many files were begun.
+    attempts: AtomicU64,
 }
 
 struct Unfinished {
     file: File,
+    /// What it is called while it is being written.
+    draft: PathBuf,
+    /// What it is called once it is published.
     path: PathBuf,
     published: bool,
 }
@@ -30,7 +36,10 @@ impl DirectoryFiles {
         if let Some(parent) = path.parent() {
             files::sync_dir(parent)?;
         }
-        Ok(Self { path })
+        Ok(Self {
+            path,
+            attempts: AtomicU64::new(0),
+        })
     }
 
     fn file(&self, name: SnapshotName) -> PathBuf {
@@ -49,9 +58,13 @@ impl SnapshotFiles for DirectoryFiles {
 
     fn create(&self, name: SnapshotName) -> io::Result<Box<dyn UnfinishedFile>> {
         let path = self.file(name);
-        let file = File::create(files::unfinished(&path))?;
+        // A snapshot may be begun anew while an earlier try at it still ends: each has a file of its own.
+        let attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+        let draft = files::unfinished(&path.with_extension(format!("{attempt}.snap")));
+        let file = File::create_new(&draft)?;
         Ok(Box::new(Unfinished {
             file,
+            draft,
             path,
             published: false,
         }))
@@ -62,7 +75,11 @@ impl SnapshotFiles for DirectoryFiles {
     }
 
     fn remove(&self, name: SnapshotName) -> io::Result<()> {
-        fs::remove_file(self.file(name))
+        match fs::remove_file(self.file(name)) {
+            // Two snapshots that are finished at the same time may both find the same one too old.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     fn blocks(&self) -> bool {
@@ -75,7 +92,7 @@ impl SnapshotFiles for DirectoryFiles {
 impl UnfinishedFile for Unfinished {
     fn publish(mut self: Box<Self>) -> io::Result<()> {
         self.file.sync_all()?;
-        files::publish(&files::unfinished(&self.path), &self.path)?;
+        files::publish(&self.draft, &self.path)?;
         self.published = true;
         Ok(())
     }
@@ -95,7 +112,7 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.published {
             // What cannot be removed now is removed when the directory is opened next.
-            drop(fs::remove_file(files::unfinished(&self.path)));
+            drop(fs::remove_file(&self.draft));
         }
     }
 }

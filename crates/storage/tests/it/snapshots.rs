@@ -59,6 +59,13 @@ async fn conform(store: SnapshotStore) {
     assert!(read(&store, name(9)).await.is_err(), "only the two newest are kept");
     assert_eq!(read(&store, name(10)).await.unwrap(), chunks(10));
 
+    // Two tries at the same snapshot do not get into each other's way.
+    let mut first = store.create(name(150)).await.unwrap();
+    first.write_chunk(chunks(150).remove(0)).await.unwrap();
+    write(&store, 150).await;
+    drop(first);
+    assert_eq!(read(&store, name(150)).await.unwrap(), chunks(150));
+
     let mut writer = store.create(name(200)).await.unwrap();
     writer.write_chunk(Bytes::from(vec![5; CHUNK_LEN_MAX])).await.unwrap();
     let longer = Bytes::from(vec![5; CHUNK_LEN_MAX + 1]);
