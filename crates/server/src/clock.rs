@@ -1,14 +1,9 @@
 //! The clocks of the machine.
 
-use std::{
-    sync::LazyLock,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_model::Clock;
-
-/// The moment from which monotonic time counts in this process.
-static ORIGIN: LazyLock<Instant> = LazyLock::new(read_monotonic);
+use rustix::time::{ClockId, clock_gettime};
 
 /// The clocks of the machine. All values are the same clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,9 +13,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        // The origin first: time read before it would count from a later moment.
-        let origin = *ORIGIN;
-        read_monotonic().duration_since(origin)
+        // Not the clock of `Instant`, which stands still while the machine is suspended: what is measured with it
+        // would seem fresh after an hour of sleep.
+        let now = clock_gettime(ClockId::Boottime);
+        Duration::try_from(now).expect("the time since the machine started is not negative")
     }
 
     fn wall_ms(&self) -> u64 {
@@ -29,11 +25,6 @@ impl Clock for SystemClock {
         let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is the clock that others are given")]
-fn read_monotonic() -> Instant {
-    Instant::now()
 }
 
 #[cfg(test)]
