@@ -71,5 +71,9 @@ pub const JOIN_NONCES_MAX: usize = 1_024;
 /// Hops that a write may be forwarded: to the leader and no further, so that it cannot circle.
 pub const FORWARD_QUOTA: u32 = 1;
 
+/// Most members of a cluster, voters and learners: their names and addresses have to fit into one log entry and
+/// into the header of a snapshot.
+pub const MEMBERS_MAX: usize = 64;
+
 /// Most voters of a cluster: each one more slows down every write.
 pub const VOTERS_MAX: usize = 7;

@@ -9,7 +9,7 @@ use quorate_consensus::{
     Admission, AdmitError, AskError, Calling, Candidate, Connector, Consensus, Member, MemberInfo, MemberRole,
     MembershipError, request_join,
 };
-use quorate_model::{Clock, MemberId, limits};
+use quorate_model::{Clock, JoinNonce, MemberId, limits};
 use quorate_state::{Command, Outcome, Rejection};
 use tokio::sync::Mutex;
 
@@ -34,8 +34,8 @@ pub(crate) struct Membership {
 enum Standing {
     /// It is none of them.
     New,
-    /// It is a member already: it asks again because it has not heard the answer.
-    Member,
+    /// It is this member already: it asks again because it has not heard the answer.
+    Member(MemberId),
     /// It cannot be let in like this, and why.
     InTheWay(String),
 }
@@ -97,16 +97,26 @@ impl Membership {
     async fn admit_here(&self, candidate: Candidate, deadline: &Deadline) -> Result<MemberId, AdmitError> {
         let turn = deadline.wait_for(self.turn.lock()).await;
         let _turn = turn.map_err(|_| retry("other changes of the members are under way"))?;
-        let id = self.allocate(&candidate, deadline).await?;
+        // What is asked is looked up before an id is given out: a node that is refused may ask for ever.
+        let known = self.known(candidate.nonce, deadline).await?;
         let members = self.consensus.status().members;
-        match standing(&members, id, &candidate.info) {
+        match standing(&members, known, &candidate.info) {
             Standing::New => {}
-            Standing::Member => return Ok(id),
+            Standing::Member(id) => return Ok(id),
             Standing::InTheWay(reason) => return Err(AdmitError::Refused(reason)),
         }
+        let id = self.allocate(&candidate, deadline).await?;
         tell_if_it_will_not_vote(&members, id, &candidate.info);
         self.add(id, candidate.info, deadline).await?;
         Ok(id)
+    }
+
+    /// The id that was given to a candidate that asks again. A new leader waits until it has applied what it has.
+    async fn known(&self, nonce: JoinNonce, deadline: &Deadline) -> Result<Option<MemberId>, AdmitError> {
+        let caught_up = self.consensus.wait_applied(self.consensus.status().last_log);
+        let caught_up = deadline.wait_for(caught_up).await.map_err(|_| retry(OUT_OF_TIME))?;
+        caught_up.map_err(|stopping| retry(stopping.to_string()))?;
+        Ok(self.consensus.view().member_of(nonce))
     }
 
     /// The id of the candidate: the same one however often it asks.
@@ -155,25 +165,29 @@ fn retry(problem: impl Into<String>) -> AdmitError {
 }
 
 /// A door belongs to one member: a node that comes back without its data comes under a new id, and the old one
-/// must not be taken for it.
-fn standing(members: &[Member], id: MemberId, info: &MemberInfo) -> Standing {
+/// must not be taken for it. `known` is the id that the node was given before, if it asks again.
+fn standing(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> Standing {
     let address = &info.peer_address;
     let in_the_way = members
         .iter()
-        .find(|member| member.id != id && member.info.peer_address == *address);
+        .find(|member| Some(member.id) != known && member.info.peer_address == *address);
     if let Some(Member { id: other, .. }) = in_the_way {
         let reason = format!(
             "the peer address {address} belongs to member {other}: use a fresh address or remove member {other} first"
         );
         return Standing::InTheWay(reason);
     }
-    match members.iter().find(|member| member.id == id) {
+    match members.iter().find(|member| Some(member.id) == known) {
+        None if members.len() >= limits::MEMBERS_MAX => {
+            let reason = format!("the cluster has {} members, as many as there may be", members.len());
+            Standing::InTheWay(reason)
+        }
         None => Standing::New,
-        Some(member) if member.info.peer_address == *address => Standing::Member,
-        Some(member) => Standing::InTheWay(format!(
+        Some(member) if member.info.peer_address == *address => Standing::Member(member.id),
+        Some(Member { id, info, .. }) => Standing::InTheWay(format!(
             "this node has joined as member {id} at the peer address {}: give it that address again, or wipe its \
              data and remove member {id}",
-            member.info.peer_address
+            info.peer_address
         )),
     }
 }

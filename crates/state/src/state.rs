@@ -109,6 +109,11 @@ impl State {
         self.founded.as_ref().map(|founded| founded.roster.last())
     }
 
+    /// The member id that was given to `nonce`, as far back as nonces are remembered.
+    pub fn member_of(&self, nonce: JoinNonce) -> Option<MemberId> {
+        self.founded.as_ref()?.roster.find(nonce)
+    }
+
     /// A service, if it has an instance.
     pub fn service(&self, key: &ServiceKey) -> Option<Arc<Service>> {
         self.catalog.service(key).cloned()

@@ -24,20 +24,20 @@ pub(super) fn info(port: u16) -> MemberInfo {
 #[test]
 fn a_node_at_a_fresh_address_is_let_in() {
     let members = [member(1, 7401, MemberRole::Voter)];
-    assert_eq!(standing(&members, id(2), &info(7402)), Standing::New);
+    assert_eq!(standing(&members, None, &info(7402)), Standing::New);
 }
 
 #[test]
 fn a_node_that_asks_again_is_a_member_already() {
     let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
-    assert_eq!(standing(&members, id(2), &info(7402)), Standing::Member);
+    assert_eq!(standing(&members, Some(id(2)), &info(7402)), Standing::Member(id(2)));
 }
 
 #[test]
 fn a_wiped_node_does_not_come_back_as_the_member_it_was() {
     for role in [MemberRole::Voter, MemberRole::Learner] {
         let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, role)];
-        let Standing::InTheWay(reason) = standing(&members, id(3), &info(7402)) else {
+        let Standing::InTheWay(reason) = standing(&members, None, &info(7402)) else {
             panic!("member 2 has this address");
         };
         assert!(
@@ -50,8 +50,18 @@ fn a_wiped_node_does_not_come_back_as_the_member_it_was() {
 #[test]
 fn a_node_that_moves_while_it_joins_is_told_where_it_has_joined() {
     let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
-    let Standing::InTheWay(reason) = standing(&members, id(2), &info(7409)) else {
+    let Standing::InTheWay(reason) = standing(&members, Some(id(2)), &info(7409)) else {
         panic!("member 2 has another address");
     };
     assert!(reason.contains("127.0.0.1:7402"), "{reason}");
+}
+
+#[test]
+fn a_cluster_takes_64_members_and_not_one_more() {
+    let member = |number: u64| member(number, 7400 + u16::try_from(number).unwrap(), MemberRole::Learner);
+    let mut members: Vec<_> = (1..limits::MEMBERS_MAX as u64).map(member).collect();
+    assert_eq!(standing(&members, None, &info(9000)), Standing::New);
+    members.push(member(64));
+    assert!(matches!(standing(&members, None, &info(9000)), Standing::InTheWay(_)));
+    assert_eq!(standing(&members, Some(id(64)), &info(7464)), Standing::Member(id(64)));
 }
