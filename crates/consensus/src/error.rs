@@ -9,9 +9,12 @@ pub enum ProposeError {
     /// leader, who may be known.
     #[error("not the leader")]
     NotLeader(Option<MemberId>),
-    /// The command was not appended, and will not be: it is too long, or the member is stopping.
+    /// The command was not appended, and will not be: the leader cannot read it, or it is too long.
     #[error("{0}")]
     Refused(String),
+    /// The command was not appended in time: too much was to be appended before it.
+    #[error("it was not appended in time: the leader has too much to write")]
+    TimedOut,
     /// The command may or may not have taken effect, or may still do so.
     #[error("the outcome is unknown: {0}")]
     OutcomeUnknown(String),

@@ -10,15 +10,19 @@ use openraft::{
     errors::{ClientWriteError, LinearizableReadError, RaftError},
     metrics::RaftMetrics,
 };
-use quorate_model::{Epoch, Identity, LogIndex, MemberId, Term};
-use quorate_state::{Command, State};
+use quorate_model::{Epoch, Identity, LogIndex, MemberId, Term, limits::LOG_ENTRY_LEN_MAX};
+use quorate_state::{Command, CommandError, State};
 use quorate_storage::SnapshotStore;
-use tokio::time::timeout;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
     RaftLog,
     error::{ProposeError, ReadIndexError, StartError},
     network::{Connector, Links, PeerNetwork},
+    snapshot::Shelf,
     state_machine::StateMachine,
     status::{Member, MemberRole, Role, Status},
     timing::{Retention, Timing},
@@ -31,6 +35,10 @@ mod shutdown;
 
 pub(crate) type QuorateRaft = Raft<TypeConfig, StateMachine>;
 type Metrics = RaftMetrics<TypeConfig>;
+
+/// Bytes of commands that may be proposed and not applied at a time, whoever proposes them: half of what the log's
+/// writer queues. Raft itself waits for that queue, and while it waits it sends no heartbeats.
+const PROPOSED_BYTES_MAX: usize = 8 << 20;
 
 /// How long the founder waits for its own first command.
 const BOOTSTRAP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -60,7 +68,9 @@ pub struct Consensus {
     timing: Timing,
     links: Arc<Links>,
     views: ViewReader,
-    snapshots: SnapshotStore,
+    snapshots: Shelf,
+    /// Room for commands that are proposed and not applied yet.
+    proposed_bytes: Arc<Semaphore>,
 }
 
 // === impl Consensus ===
@@ -78,6 +88,7 @@ impl Consensus {
         } = parts;
         let config = Arc::new(timing.raft_config(retention, identity.cluster_id)?);
         let (publisher, views) = view::channel();
+        let snapshots = Shelf::new(snapshots);
         let state_machine = StateMachine::new(publisher, snapshots.clone(), log.log().clone());
         let network = PeerNetwork::new(identity, Arc::clone(&connector), timing.election_min);
         let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
@@ -91,6 +102,7 @@ impl Consensus {
             links,
             views,
             snapshots,
+            proposed_bytes: Arc::new(Semaphore::new(PROPOSED_BYTES_MAX)),
         })
     }
 
@@ -167,9 +179,16 @@ impl Consensus {
     }
 
     pub(crate) async fn propose_here(&self, command: Bytes, time_left: Duration) -> Result<Applied, ProposeError> {
+        check(&command)?;
         let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
+        let deadline = Instant::now() + time_left;
+        let len = u32::try_from(command.len()).unwrap_or(u32::MAX);
+        let room = timeout_at(deadline, self.proposed_bytes.acquire_many(len)).await;
+        let _room = room
+            .map_err(|_| ProposeError::TimedOut)?
+            .expect("the semaphore is never closed");
         let write = self.raft.client_write(EncodedCommand::new(command));
-        match timeout(time_left, write).await {
+        match timeout_at(deadline, write).await {
             Ok(Ok(response)) => Ok(response.data),
             Ok(Err(RaftError::APIError(error))) => Err(write_error(error)),
             Ok(Err(RaftError::Fatal(error))) => Err(unknown(error.to_string())),
@@ -257,7 +276,7 @@ impl Consensus {
         &self.raft
     }
 
-    pub(crate) fn snapshots(&self) -> &SnapshotStore {
+    pub(crate) fn snapshots(&self) -> &Shelf {
         &self.snapshots
     }
 
@@ -271,6 +290,24 @@ impl fmt::Debug for Consensus {
         f.debug_struct("Consensus")
             .field("identity", &self.identity)
             .finish_non_exhaustive()
+    }
+}
+
+/// What is appended is applied by all members, and a member that cannot read it stops: nothing else may get in,
+/// whoever sent it.
+fn check(command: &Bytes) -> Result<(), ProposeError> {
+    if command.len() > LOG_ENTRY_LEN_MAX {
+        let len = command.len();
+        return Err(ProposeError::Refused(format!(
+            "a command of {len} bytes does not fit a log entry"
+        )));
+    }
+    match Command::decode(command) {
+        // A value that is not allowed is an outcome like others.
+        Ok(_) | Err(CommandError::Invalid(_)) => Ok(()),
+        Err(CommandError::Unreadable(error)) => Err(ProposeError::Refused(format!(
+            "the leader cannot read the command: {error}"
+        ))),
     }
 }
 

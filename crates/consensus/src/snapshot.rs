@@ -3,6 +3,9 @@
 //! A received snapshot gets its name on disk only when raft installs it. Until then raft may still truncate the
 //! log; a snapshot that is durable before that would contradict the log after a power cut.
 
+mod receiver;
+mod shelf;
+
 use std::io;
 
 use bytes::Bytes;
@@ -11,14 +14,17 @@ use openraft::alias::SnapshotOf;
 use quorate_model::{LogIndex, Term};
 use quorate_state::{
     State,
-    snapshot::{Decoder, Encoder, Header, LastLog, RaftMeta},
+    snapshot::{Decoder, Header, LastLog},
 };
 use quorate_storage::{SnapshotFile, SnapshotName, SnapshotStore, SnapshotWriter};
 
 use crate::{
     codec,
-    type_config::{LeaderId, LogId, SnapshotMeta, StoredMembership, TypeConfig},
+    type_config::{LeaderId, LogId, SnapshotMeta, TypeConfig},
 };
+
+pub(crate) use receiver::Receiver;
+pub(crate) use shelf::Shelf;
 
 pub(crate) type Snapshot = SnapshotOf<TypeConfig, SnapshotData>;
 
@@ -45,15 +51,6 @@ pub(crate) struct ReceivedSnapshot {
     writer: SnapshotWriter,
 }
 
-/// Takes a snapshot from a peer, chunk by chunk.
-#[derive(Debug)]
-pub(crate) struct Receiver {
-    store: SnapshotStore,
-    decoder: Decoder,
-    /// There once the first chunk has said which snapshot it is.
-    writer: Option<SnapshotWriter>,
-}
-
 // === impl SnapshotData ===
 
 impl SnapshotData {
@@ -70,17 +67,6 @@ impl SnapshotData {
         match self {
             Self::Stored(stored) => stored.into_chunks().left_stream(),
             Self::Received(_) => stream::empty().right_stream(),
-        }
-    }
-
-    /// Its state; a received snapshot is published in the store first.
-    pub(crate) async fn install(self) -> io::Result<State> {
-        match self {
-            Self::Stored(stored) => stored.load().await,
-            Self::Received(received) => {
-                received.writer.finish().await.map_err(io::Error::other)?;
-                Ok(received.state)
-            }
         }
     }
 }
@@ -116,86 +102,6 @@ impl StoredSnapshot {
         let chunk = reader.next_chunk().await.map_err(io::Error::other)?;
         decoder.push(&chunk.unwrap_or_default()).map_err(damaged)?;
         decoder.header().map_or_else(|| Err(damaged("it has no header")), meta)
-    }
-}
-
-/// The newest snapshot of this member.
-pub(crate) async fn latest(store: &SnapshotStore) -> io::Result<Option<Snapshot>> {
-    let Some(file) = store.latest().await.map_err(io::Error::other)? else {
-        return Ok(None);
-    };
-    let stored = StoredSnapshot {
-        store: store.clone(),
-        file,
-    };
-    Ok(Some(Snapshot {
-        meta: stored.meta().await?,
-        snapshot: SnapshotData::Stored(stored),
-    }))
-}
-
-/// Writes a snapshot of `state`, which covers the log up to `last_log_id`.
-pub(crate) async fn build(
-    store: &SnapshotStore,
-    state: &State,
-    last_log_id: Option<LogId>,
-    membership: StoredMembership,
-) -> io::Result<Snapshot> {
-    let raft = RaftMeta {
-        last_log: last_log_id.as_ref().map(last_log),
-        membership: codec::encode_membership(&membership).map_err(io::Error::other)?,
-    };
-    let encoder = Encoder::new(state, raft).map_err(io::Error::other)?;
-    let mut writer = store.create(name(encoder.header())).await.map_err(io::Error::other)?;
-    for chunk in encoder {
-        writer.write_chunk(chunk).await.map_err(io::Error::other)?;
-    }
-    let file = writer.finish().await.map_err(io::Error::other)?;
-    let stored = StoredSnapshot {
-        store: store.clone(),
-        file,
-    };
-    let meta = SnapshotMeta {
-        last_log_id,
-        last_membership: membership,
-    };
-    Ok(Snapshot {
-        meta,
-        snapshot: SnapshotData::Stored(stored),
-    })
-}
-
-// === impl Receiver ===
-
-impl Receiver {
-    pub(crate) fn new(store: &SnapshotStore) -> Self {
-        Self {
-            store: store.clone(),
-            decoder: Decoder::new(),
-            writer: None,
-        }
-    }
-
-    /// Takes the next chunk: checks it, decodes it, writes it.
-    pub(crate) async fn push(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.decoder.push(&chunk).map_err(damaged)?;
-        if self.writer.is_none() {
-            let header = self.decoder.header().ok_or_else(|| damaged("it has no header"))?;
-            self.writer = Some(self.store.create(name(header)).await.map_err(io::Error::other)?);
-        }
-        let writer = self.writer.as_mut().ok_or_else(|| damaged("it has no header"))?;
-        writer.write_chunk(chunk).await.map_err(io::Error::other)
-    }
-
-    /// The snapshot, if it is whole.
-    pub(crate) fn finish(self) -> io::Result<Snapshot> {
-        let (header, state) = self.decoder.finish().map_err(damaged)?;
-        let writer = self.writer.ok_or_else(|| damaged("it has no chunks"))?;
-        let received = ReceivedSnapshot { state, writer };
-        Ok(Snapshot {
-            meta: meta(&header)?,
-            snapshot: SnapshotData::Received(Box::new(received)),
-        })
     }
 }
 

@@ -9,10 +9,10 @@ use openraft::{
 };
 use quorate_model::LogIndex;
 use quorate_state::State;
-use quorate_storage::{Log, SnapshotStore};
+use quorate_storage::Log;
 
 use crate::{
-    snapshot::{self, Snapshot, SnapshotData},
+    snapshot::{Shelf, Snapshot, SnapshotData},
     type_config::{Applied, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
     view::ViewWriter,
 };
@@ -24,6 +24,7 @@ const ANSWERS_MAX: usize = 256;
 /// Applies committed entries to the replicated state.
 ///
 /// # Invariants
+/// - Entries are applied one after the other, without a hole.
 /// - Readers see the entry before its proposer is answered.
 /// - A command that cannot be read stops the node: skipping it would make this member differ from the others.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct StateMachine {
     last_applied: Option<LogId>,
     membership: StoredMembership,
     views: ViewWriter,
-    snapshots: SnapshotStore,
+    snapshots: Shelf,
     /// The log that snapshots stand in for.
     log: Log,
 }
@@ -43,7 +44,7 @@ pub(crate) struct SnapshotBuilder {
     state: State,
     last_applied: Option<LogId>,
     membership: StoredMembership,
-    snapshots: SnapshotStore,
+    snapshots: Shelf,
 }
 
 type Answer = (ApplyResponder<TypeConfig>, Applied);
@@ -51,7 +52,7 @@ type Answer = (ApplyResponder<TypeConfig>, Applied);
 // === impl StateMachine ===
 
 impl StateMachine {
-    pub(crate) fn new(views: ViewWriter, snapshots: SnapshotStore, log: Log) -> Self {
+    pub(crate) fn new(views: ViewWriter, snapshots: Shelf, log: Log) -> Self {
         Self {
             state: State::new(),
             last_applied: None,
@@ -64,6 +65,11 @@ impl StateMachine {
 
     fn apply_entry(&mut self, entry: Entry) -> io::Result<Applied> {
         let at = LogIndex::new(entry.log_id.index);
+        let next = self.last_applied.map_or(0, |last| last.index + 1);
+        if at.get() != next {
+            let problem = format!("entry {at} cannot be applied where entry {next} belongs: the log has a hole");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
         let outcome = match entry.payload {
             EntryPayload::Normal(command) => {
                 // The events are for watchers, of whom there are none yet.
@@ -135,7 +141,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         // The log first: a snapshot that outlives a power cut must find the log truncated as raft left it, or the
         // two contradict each other and the node never starts again.
         self.log.flush().await.map_err(io::Error::other)?;
-        self.state = data.install().await?;
+        self.state = self.snapshots.install(meta, data).await?;
         self.last_applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.views.publish(self.state.clone());
@@ -144,7 +150,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
-        snapshot::latest(&self.snapshots).await
+        self.snapshots.newest().await
     }
 }
 
@@ -154,8 +160,10 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotData;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let snapshot =
-            snapshot::build(&self.snapshots, &self.state, self.last_applied, self.membership.clone()).await?;
+        let snapshot = self
+            .snapshots
+            .build(&self.state, self.last_applied, self.membership.clone())
+            .await?;
         tracing::info!(log_index = self.state.applied().get(), "wrote a snapshot");
         Ok(snapshot)
     }

@@ -72,6 +72,7 @@ impl Timing {
             election_timeout_max: ms(self.election_max),
             install_snapshot_timeout: ms(INSTALL_SNAPSHOT_TIMEOUT),
             max_payload_entries: APPEND_ENTRIES_MAX,
+            max_append_entries: Some(APPEND_ENTRIES_MAX),
             snapshot_policy: SnapshotPolicy::LogsSinceLast(retention.snapshot_every_entries),
             max_in_snapshot_log_to_keep: retention.keep_entries,
             // What may go goes at once; the storage deletes it piece by piece.

@@ -53,6 +53,12 @@ pub enum Error {
     /// The deadline passed before anything was done.
     #[error("the deadline passed before anything was done: ask again with more time")]
     DeadlineExceeded,
+    /// The leader does not take the command: it runs an older version.
+    #[error("the leader refuses the request, nothing was done: {problem}; upgrade all members")]
+    Refused {
+        /// What it said.
+        problem: String,
+    },
     /// The member that was asked, or the leader, is about to stop.
     #[error("a member is stopping ({problem}), nothing was done: ask another one")]
     Stopping {

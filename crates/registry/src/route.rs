@@ -32,7 +32,8 @@ impl<Q: Quorum> Route<Q> {
             match self.quorum.propose(leader, command.clone(), time_left).await {
                 Ok(applied) => return Ok(applied),
                 Err(ProposeError::NotLeader(next)) => hint = next,
-                Err(ProposeError::Refused(problem)) => return Err(Error::Stopping { problem }),
+                Err(ProposeError::Refused(problem)) => return Err(Error::Refused { problem }),
+                Err(ProposeError::TimedOut) => return Err(Error::DeadlineExceeded),
                 Err(ProposeError::OutcomeUnknown(problem)) => return Err(Error::OutcomeUnknown { problem }),
             }
             backoff.pause().await;

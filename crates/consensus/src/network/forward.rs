@@ -166,6 +166,7 @@ fn propose_result(result: pb::propose_response::Result) -> Result<Applied, Propo
         Result::NotLeader(hint) => Err(ProposeError::NotLeader(leader_hint(&hint))),
         Result::Refused(problem) => Err(ProposeError::Refused(problem)),
         Result::Unknown(problem) => Err(ProposeError::OutcomeUnknown(problem)),
+        Result::TimedOut(_) => Err(ProposeError::TimedOut),
     }
 }
 

@@ -17,7 +17,6 @@ use super::{Candidate, MESSAGE_LEN_MAX, identity::CheckIdentity, wire};
 use crate::{
     error::{ProposeError, ReadIndexError},
     handle::Consensus,
-    snapshot,
 };
 
 /// How long a leader tries to confirm a read for a follower, which gives up by itself before that.
@@ -116,7 +115,7 @@ impl pb::raft_server::Raft for Peers {
             return Err(Status::invalid_argument("a snapshot begins with its header"));
         };
         let vote = wire::vote_from_wire(header.vote)?;
-        let mut receiver = snapshot::Receiver::new(self.consensus.snapshots());
+        let mut receiver = self.consensus.snapshots().receive();
         let mut chunk_count = 0;
         while let Some(part) = next_part(&mut parts).await? {
             let pb::install_snapshot_request::Part::Chunk(chunk) = part else {
@@ -133,7 +132,7 @@ impl pb::raft_server::Raft for Peers {
             return Err(Status::data_loss(format!("{chunk_count} of {expected} chunks arrived")));
         }
         let snapshot = receiver
-            .finish()
+            .finish(self.consensus.identity().cluster_id, &vote)
             .map_err(|error| Status::data_loss(error.to_string()))?;
         let installed = self.consensus.raft().install_full_snapshot(vote, snapshot).await;
         let response = installed.map_err(unavailable)?;
@@ -172,7 +171,7 @@ async fn next_part(
 #[tonic::async_trait]
 impl pb::forward_server::Forward for Peers {
     async fn propose(&self, request: Request<pb::ProposeRequest>) -> Result<Response<pb::ProposeResponse>, Status> {
-        use pb::propose_response::{Applied, Result};
+        use pb::propose_response::{Applied, Result, TimedOut};
         let request = request.into_inner();
         let time_left = Duration::from_millis(request.timeout_ms.into());
         let result = match self.consensus.propose_here(request.command, time_left).await {
@@ -189,6 +188,7 @@ impl pb::forward_server::Forward for Peers {
             Err(ProposeError::NotLeader(leader)) => Result::NotLeader(not_leader(leader)),
             Err(ProposeError::Refused(problem)) => Result::Refused(problem),
             Err(ProposeError::OutcomeUnknown(problem)) => Result::Unknown(problem),
+            Err(ProposeError::TimedOut) => Result::TimedOut(TimedOut {}),
         };
         Ok(Response::new(pb::ProposeResponse { result: Some(result) }))
     }

@@ -59,14 +59,21 @@ pub(crate) fn log_id_to_wire(log_id: &LogIdOf<TypeConfig>) -> pb::LogId {
     }
 }
 
-pub(crate) fn log_id_from_wire(log_id: pb::LogId) -> LogId {
-    LogId::new(
-        LeaderId {
-            term: log_id.term,
-            node_id: log_id.member_id,
-        },
-        log_id.index,
-    )
+/// Raft counts on from an index: the highest ones would overflow.
+const INDEX_MAX: u64 = u64::MAX >> 1;
+
+pub(crate) fn log_id_from_wire(log_id: pb::LogId) -> Result<LogId, Malformed> {
+    if log_id.index > INDEX_MAX {
+        return Err(Malformed(format!(
+            "index {} is over the limit of {INDEX_MAX}",
+            log_id.index
+        )));
+    }
+    let leader_id = LeaderId {
+        term: log_id.term,
+        node_id: log_id.member_id,
+    };
+    Ok(LogId::new(leader_id, log_id.index))
 }
 
 fn optional_log_id(log_id: Option<&LogId>) -> Option<pb::LogId> {
@@ -88,7 +95,7 @@ fn entry_to_wire(entry: Entry) -> pb::Entry {
 }
 
 fn entry_from_wire(entry: pb::Entry) -> Result<Entry, Malformed> {
-    let log_id = log_id_from_wire(required("log_id of an entry", entry.log_id)?);
+    let log_id = log_id_from_wire(required("log_id of an entry", entry.log_id)?)?;
     let payload = match required("payload of an entry", entry.payload)? {
         pb::entry::Payload::Blank(_) => EntryPayload::Blank,
         pb::entry::Payload::Command(bytes) => EntryPayload::Normal(EncodedCommand::new(bytes)),
@@ -120,6 +127,10 @@ pub(crate) fn membership_from_wire(membership: pb::Membership) -> Result<Members
         .iter()
         .map(member_from_wire)
         .collect::<Result<_, _>>()?;
+    // Without voters every set of members would be a quorum.
+    if configs.is_empty() || configs.iter().any(BTreeSet::is_empty) {
+        return Err(Malformed("a membership without voters".to_owned()));
+    }
     Membership::new(configs, members).map_err(|error| Malformed(format!("membership: {error}")))
 }
 
@@ -161,7 +172,7 @@ pub(crate) fn append_to_wire(request: AppendEntriesRequest<TypeConfig>) -> pb::A
 }
 
 pub(crate) fn append_from_wire(request: pb::AppendRequest) -> Result<AppendEntriesRequest<TypeConfig>, Malformed> {
-    let previous = request.previous.map(log_id_from_wire);
+    let previous = request.previous.map(log_id_from_wire).transpose()?;
     let entries = request
         .entries
         .into_iter()
@@ -182,7 +193,7 @@ pub(crate) fn append_from_wire(request: pb::AppendRequest) -> Result<AppendEntri
         vote: vote_from_wire(request.vote)?,
         prev_log_id: previous,
         entries,
-        leader_commit: request.leader_commit.map(log_id_from_wire),
+        leader_commit: request.leader_commit.map(log_id_from_wire).transpose()?,
     })
 }
 
@@ -203,8 +214,8 @@ pub(crate) fn append_result_from_wire(
 ) -> Result<StreamAppendResult<TypeConfig>, Malformed> {
     use pb::append_response::Result;
     Ok(match required("result of an append", response.result)? {
-        Result::Matched(matched) => Ok(matched.log_id.map(log_id_from_wire)),
-        Result::Conflict(log_id) => Err(StreamAppendError::Conflict(log_id_from_wire(log_id))),
+        Result::Matched(matched) => Ok(matched.log_id.map(log_id_from_wire).transpose()?),
+        Result::Conflict(log_id) => Err(StreamAppendError::Conflict(log_id_from_wire(log_id)?)),
         Result::HigherVote(vote) => Err(StreamAppendError::HigherVote(vote_from_wire(Some(vote))?)),
     })
 }
@@ -220,7 +231,7 @@ pub(crate) fn vote_request_to_wire(request: &VoteRequest<TypeConfig>) -> pb::Vot
 }
 
 pub(crate) fn vote_request_from_wire(request: pb::VoteRequest) -> Result<VoteRequest<TypeConfig>, Malformed> {
-    let last_log_id = request.last_log_id.map(log_id_from_wire);
+    let last_log_id = request.last_log_id.map(log_id_from_wire).transpose()?;
     let mut parsed = VoteRequest::new(vote_from_wire(request.vote)?, last_log_id);
     parsed.leadership_transfer = request.leadership_transfer;
     Ok(parsed)
@@ -235,7 +246,7 @@ pub(crate) fn vote_response_to_wire(response: &VoteResponse<TypeConfig>) -> pb::
 }
 
 pub(crate) fn vote_response_from_wire(response: pb::VoteResponse) -> Result<VoteResponse<TypeConfig>, Malformed> {
-    let last_log_id = response.last_log_id.map(log_id_from_wire);
+    let last_log_id = response.last_log_id.map(log_id_from_wire).transpose()?;
     Ok(VoteResponse::new(
         vote_from_wire(response.vote)?,
         last_log_id,
@@ -256,7 +267,7 @@ pub(crate) fn transfer_to_wire(request: &TransferLeaderRequest<TypeConfig>) -> p
 pub(crate) fn transfer_from_wire(
     request: pb::TransferLeaderRequest,
 ) -> Result<TransferLeaderRequest<TypeConfig>, Malformed> {
-    let last_log_id = request.last_log_id.map(log_id_from_wire);
+    let last_log_id = request.last_log_id.map(log_id_from_wire).transpose()?;
     Ok(TransferLeaderRequest::new(
         vote_from_wire(request.from)?,
         request.to,
@@ -291,8 +302,8 @@ pub(crate) fn transfer_result_from_wire(
             actual: vote_from_wire(votes.actual)?,
         }),
         Result::NotFlushed(logs) => Err(TransferLeaderError::LogNotFlushed {
-            expected: logs.expected.map(log_id_from_wire),
-            actual: logs.actual.map(log_id_from_wire),
+            expected: logs.expected.map(log_id_from_wire).transpose()?,
+            actual: logs.actual.map(log_id_from_wire).transpose()?,
         }),
     })
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use quorate_consensus::{ProposeError, ReadIndexError, Retention};
-use quorate_model::{JoinNonce, MemberId};
+use quorate_model::{JoinNonce, MemberId, limits::LOG_ENTRY_LEN_MAX};
 use quorate_state::{Command, Outcome};
 
 use crate::cluster::{Cluster, DEADLINE, allocate, eventually};
@@ -158,6 +159,25 @@ async fn a_follower_that_was_cut_off_does_not_depose_the_leader() {
     cluster.network.heal();
     cluster.converge().await;
     assert_eq!(cluster.node(leader).status().term, term);
+}
+
+#[tokio::test]
+async fn what_a_member_could_not_apply_is_not_appended() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    let unreadable = Bytes::from_static(b"written by a newer version");
+    let too_long = Bytes::from(vec![0; LOG_ENTRY_LEN_MAX + 1]);
+    for via in 1..=3 {
+        for command in [&unreadable, &too_long] {
+            let refused = cluster
+                .node(via)
+                .propose(leader.try_into().unwrap(), command.clone(), DEADLINE)
+                .await;
+            assert!(matches!(refused, Err(ProposeError::Refused(_))), "{refused:?}");
+        }
+    }
+    cluster.write(leader, 1).await;
+    cluster.converge().await;
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ fn reason(error: &Error) -> Reason {
         Error::NoQuorum { .. } => Reason::NoQuorum,
         Error::DeadlineExceeded => Reason::DeadlineExceeded,
         Error::Stopping { .. } => Reason::Stopping,
+        Error::Refused { .. } => Reason::Unimplemented,
         Error::OutcomeUnknown { .. } => Reason::OutcomeUnknown,
         Error::Internal { .. } => Reason::Internal,
     }

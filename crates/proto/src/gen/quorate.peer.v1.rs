@@ -275,11 +275,14 @@ pub struct ProposeRequest {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProposeResponse {
     /// What came of it.
-    #[prost(oneof = "propose_response::Result", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "propose_response::Result", tags = "1, 2, 3, 4, 5")]
     pub result: ::core::option::Option<propose_response::Result>,
 }
 /// Nested message and enum types in `ProposeResponse`.
 pub mod propose_response {
+    /// Nothing more to say.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TimedOut {}
     /// A command that took effect, or was rejected by the state machine.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Applied {
@@ -305,6 +308,9 @@ pub mod propose_response {
         /// It may or may not take effect.
         #[prost(string, tag = "4")]
         Unknown(::prost::alloc::string::String),
+        /// It was not appended in time: there was too much to append before it.
+        #[prost(message, tag = "5")]
+        TimedOut(TimedOut),
     }
 }
 /// Who leads, as far as the one that was asked knows.

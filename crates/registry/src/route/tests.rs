@@ -67,9 +67,9 @@ async fn what_may_have_been_appended_is_never_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_an_answer() {
     let (script, _) = Script::new(Some(2));
-    script.answer_proposals([Err(ProposeError::Refused("it stops".to_owned())), Ok(applied(7))]);
-    let problem = "it stops".to_owned();
-    assert_eq!(propose(&script, LONG).await, Err(Error::Stopping { problem }));
+    script.answer_proposals([Err(ProposeError::Refused("it is older".to_owned())), Ok(applied(7))]);
+    let problem = "it is older".to_owned();
+    assert_eq!(propose(&script, LONG).await, Err(Error::Refused { problem }));
     assert_eq!(script.proposed_to(), [2]);
 }
 

@@ -90,9 +90,16 @@ fn a_gap_between_entries_is_refused() {
 
 #[test]
 fn a_message_that_lacks_a_part_is_refused() {
-    let lacking: [fn(&mut pb::AppendRequest); 4] = [
+    let lacking: [fn(&mut pb::AppendRequest); 6] = [
         |request| request.vote = None,
         |request| request.entries[0].log_id = None,
+        |request| {
+            request.leader_commit = Some(pb::LogId {
+                index: u64::MAX,
+                ..Default::default()
+            });
+        },
+        |request| request.entries[2].payload = Some(pb::entry::Payload::Membership(pb::Membership::default())),
         |request| request.entries[1].payload = None,
         |request| {
             request.entries[2].payload = Some(pb::entry::Payload::Membership(pb::Membership {
