@@ -39,7 +39,8 @@ pub enum Error {
         /// How the answer was lost.
         message: String,
     },
-    /// A member of another cluster answered than the one that this client has spoken to so far.
+    /// A member of another cluster answered than the one that this client has spoken to so far. A change was
+    /// carried out there nevertheless.
     #[error("{endpoint} belongs to cluster {found}, but this client speaks to {expected}; correct the endpoints")]
     WrongCluster {
         /// Who answered.

@@ -8,7 +8,8 @@
 //! - A command reaches the log as the bytes of its proposer, on the wire and on every disk.
 //! - A proposer is answered after readers can see what it did.
 //! - What is not known to have happened or not to have happened is said to be unknown, and never tried again here.
-//! - Every call between members says who speaks to whom; a wrong cluster, target or sender is refused.
+//! - Every call between members says who speaks to whom; one of another cluster, for another member, or in this
+//!   member's own name is refused. Only who asks who answers, or asks to join, need not say.
 
 mod codec;
 mod error;

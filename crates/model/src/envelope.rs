@@ -1,4 +1,4 @@
-//! The frame around every byte string that Quorate writes to disk or ships between members.
+//! The frame around the values of ours that are written to disk, and handed from member to member as they are.
 //!
 //! ```text
 //! 0      1      2        3       4          8         12

@@ -7,7 +7,7 @@ use crate::{InstanceId, NamespaceName, ServiceName};
 /// Names a service in the whole cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceKey {
-    /// The realm it belongs to.
+    /// The namespace it belongs to.
     pub namespace: NamespaceName,
     /// Its name there.
     pub service: ServiceName,
@@ -16,7 +16,7 @@ pub struct ServiceKey {
 /// Names an instance in the whole cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InstanceKey {
-    /// The realm of its service.
+    /// The namespace of its service.
     pub namespace: NamespaceName,
     /// The service that it is an instance of.
     pub service: ServiceName,

@@ -161,7 +161,7 @@ macro_rules! name {
 }
 
 name! {
-    /// A realm of services of their own; "default" unless told otherwise.
+    /// A scope of services of their own; "default" unless told otherwise.
     NamespaceName, "namespace name", NAME
 }
 
@@ -201,7 +201,7 @@ name! {
 }
 
 name! {
-    /// A label that an instance has or has not.
+    /// A word that an instance has or has not.
     Tag, "tag", TAG
 }
 

@@ -35,7 +35,7 @@ pub struct SpecParts {
     pub locality: Locality,
     /// Keys and values of the registrant's own.
     pub metadata: Metadata,
-    /// Labels of the registrant's own.
+    /// Words of the registrant's own.
     pub tags: Tags,
     /// Who stands behind it.
     pub holder: Holder,
@@ -147,7 +147,7 @@ impl InstanceSpec {
         &self.0.metadata
     }
 
-    /// Labels of the registrant's own.
+    /// Words of the registrant's own.
     pub fn tags(&self) -> &Tags {
         &self.0.tags
     }

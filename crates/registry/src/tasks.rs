@@ -1,4 +1,5 @@
-//! Tasks: named, joined, and with a policy for when one ends. Nothing else of a node spawns.
+//! Tasks: named, joined, and with a policy for when one ends. Whatever of ours lives on in a node is one of them;
+//! raft and the servers of the doors see to their own.
 
 use std::{
     any::Any,
@@ -100,7 +101,7 @@ impl Tasks {
             shared.names.remove(id);
             shared.ended(name, policy, ended.err().map(|panic| describe(&*panic)));
         };
-        // The one place that spawns: all that runs is named and joined.
+        // The one place that leaves a task running: all of ours are named and joined.
         self.shared.tracker.spawn_on(task, &self.shared.runtime);
     }
 

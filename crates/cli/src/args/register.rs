@@ -35,7 +35,7 @@ pub(crate) struct RegisterArgs {
     /// Its share of the traffic relative to its fellows.
     #[arg(long, value_name = "N", default_value_t)]
     weight: Weight,
-    /// A label to select by; may be repeated.
+    /// A word to select by; may be repeated.
     #[arg(long = "tag", value_name = "T")]
     tags: Vec<Tag>,
     /// Data to select by; may be repeated.

@@ -1,4 +1,5 @@
-//! Who speaks to whom: every peer call says its cluster, sender and target, and a wrong one is refused.
+//! Who speaks to whom: every call between members says its cluster, sender and target. One of another cluster, for
+//! another member, or in the receiver's own name is refused; any other sender is taken at its word.
 //!
 //! This keeps a node that was started with another cluster's data, or under an address that somebody else
 //! had before, from ever taking part in a raft that it does not belong to.

@@ -33,7 +33,7 @@ pub struct StatusResponse {
     /// What it is at the moment.
     #[prost(enumeration = "Role", tag = "3")]
     pub role: i32,
-    /// Whether it serves: it has a leader and has caught up with it once since it started.
+    /// Whether it serves: it has caught up with a leader that a quorum has confirmed within the last 5 seconds.
     #[prost(bool, tag = "4")]
     pub ready: bool,
     /// The last log index that it has.

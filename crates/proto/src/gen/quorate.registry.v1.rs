@@ -74,7 +74,7 @@ pub struct Instance {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
-    /// Labels to select by, sorted: at most 64.
+    /// Words to select by, sorted: at most 64.
     #[prost(string, repeated, tag = "10")]
     pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What has been observed of it.
@@ -162,7 +162,7 @@ pub struct RegisterRequest {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
-    /// Labels to select by.
+    /// Words to select by.
     #[prost(string, repeated, tag = "10")]
     pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// A stable name of who registers, at most 64 bytes; may be empty.
