@@ -10,7 +10,7 @@ use crate::error::StartError;
 /// Entries in one append. The storage caps their bytes as well.
 const APPEND_ENTRIES_MAX: u64 = 1_024;
 
-/// Messages waiting for the raft core. The server admits far fewer requests at a time.
+/// Messages waiting for the raft core: as many as the registry admits writes at a time.
 const CORE_QUEUE_LEN: u64 = 8_192;
 
 /// Time for a whole snapshot to be sent and installed.

@@ -98,7 +98,7 @@ table! {
     NoQuorum "NO_QUORUM" Unavailable 503 AnyMember Some(250),
         "No majority of the voters confirmed the leader; nothing was done.";
     NotReady "NOT_READY" Unavailable 503 AnyMember Some(250),
-        "The member has started and does not serve yet.";
+        "The member does not serve yet, or takes no writes at present; the message says why.";
     Stopping "STOPPING" Unavailable 503 AnyMember None,
         "The member is about to stop and takes no more requests; ask another one.";
     DeadlineExceeded "DEADLINE_EXCEEDED" DeadlineExceeded 504 AnyMember None,

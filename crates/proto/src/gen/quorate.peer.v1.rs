@@ -264,7 +264,7 @@ pub struct ProposeRequest {
     /// The command, encoded.
     #[prost(bytes = "bytes", tag = "1")]
     pub command: ::prost::bytes::Bytes,
-    /// How many more times it may be forwarded.
+    /// How many more times it may be forwarded: 0, and not read, while no member passes a command on.
     #[prost(uint32, tag = "2")]
     pub quota: u32,
     /// The sender's deadline: so many milliseconds from now on.
@@ -1072,7 +1072,7 @@ pub mod forward_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Proposes a command. Answered by the leader only; never passed on when `quota` is 0.
+        /// Proposes a command. Answered by the leader only; never passed on.
         pub async fn propose(
             &mut self,
             request: impl tonic::IntoRequest<super::ProposeRequest>,
@@ -1137,7 +1137,7 @@ pub mod forward_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ForwardServer.
     #[async_trait]
     pub trait Forward: std::marker::Send + std::marker::Sync + 'static {
-        /// Proposes a command. Answered by the leader only; never passed on when `quota` is 0.
+        /// Proposes a command. Answered by the leader only; never passed on.
         async fn propose(
             &self,
             request: tonic::Request<super::ProposeRequest>,
