@@ -103,7 +103,7 @@ impl Caller {
                 match door.ask(&request, &send, patience).await {
                     Ok(message) => {
                         self.preferred.store(index, Ordering::Relaxed);
-                        return self.accept(door, message);
+                        return self.accept(effect, door, message);
                     }
                     Err(failure) => last = Some(course.survive(failure)?),
                 }
@@ -113,8 +113,22 @@ impl Caller {
         }
     }
 
+    /// An answer that has passed its check. Whatever is wrong with the answer to a change, somebody has given it:
+    /// the change may have taken effect, here or in another cluster.
+    fn accept<M, T>(&self, effect: Effect, door: &Door, message: M) -> Result<Answer<T>, Error>
+    where
+        Answer<T>: TryFrom<M, Error = InvalidField>,
+    {
+        self.check(door, message).map_err(|error| match effect {
+            Effect::Read => error,
+            Effect::Change => Error::OutcomeUnknown {
+                message: error.to_string(),
+            },
+        })
+    }
+
     /// Checks an answer before anybody sees it.
-    fn accept<M, T>(&self, door: &Door, message: M) -> Result<Answer<T>, Error>
+    fn check<M, T>(&self, door: &Door, message: M) -> Result<Answer<T>, Error>
     where
         Answer<T>: TryFrom<M, Error = InvalidField>,
     {

@@ -33,14 +33,14 @@ pub enum Error {
         /// What stood in the way at the member that was asked last.
         message: String,
     },
-    /// A change was sent and its answer was lost: it may have taken effect, now or later. Look before trying again.
+    /// A change was sent, and its answer was lost or is not to be trusted: it may have taken effect, now or later.
+    /// Look before trying again.
     #[error("the outcome is unknown, look before trying again: {message}")]
     OutcomeUnknown {
-        /// How the answer was lost.
+        /// How the answer was lost, or what is wrong with it.
         message: String,
     },
-    /// A member of another cluster answered than the one that this client has spoken to so far. A change was
-    /// carried out there nevertheless.
+    /// A read was answered by a member of another cluster than the one that this client has spoken to so far.
     #[error("{endpoint} belongs to cluster {found}, but this client speaks to {expected}; correct the endpoints")]
     WrongCluster {
         /// Who answered.
@@ -50,7 +50,7 @@ pub enum Error {
         /// The cluster of the member that answered.
         found: ClusterId,
     },
-    /// The answer is not one that this version understands. A change was carried out nevertheless.
+    /// The answer to a read is not one that this version understands.
     #[error("{endpoint} gave an answer that this version does not understand: {problem}")]
     BadAnswer {
         /// Who answered.

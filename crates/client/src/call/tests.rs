@@ -25,6 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy)]
 enum Deed {
     Answer,
+    /// Answers what no version of the contract allows.
+    Babble,
     Refuse(Reason),
     Hang,
 }
@@ -56,6 +58,7 @@ impl Cluster for Script {
         let deed = self.deeds.lock().unwrap().pop_front().unwrap_or(Deed::Answer);
         match deed {
             Deed::Answer => Ok(Response::new(report(self.cluster))),
+            Deed::Babble => Ok(Response::new(StatusResponse::default())),
             Deed::Refuse(reason) => Err(reason.status("no")),
             Deed::Hang => std::future::pending().await,
         }
@@ -325,6 +328,28 @@ async fn an_answer_from_another_cluster_is_not_taken() {
             found
         }
     );
+}
+
+#[tokio::test]
+async fn a_change_whose_answer_is_wrong_may_have_taken_effect() {
+    let mut members = Members::default();
+    let (ours, _) = members.start_in(
+        7,
+        &[Deed::Answer, Deed::Babble, Deed::Babble, Deed::Refuse(Reason::Stopping)],
+    );
+    let (other, _) = members.start_in(8, &[]);
+    let caller = caller([ours, other], DEADLINE);
+    ask(&caller, Effect::Change).await.unwrap();
+
+    let error = ask(&caller, Effect::Read).await.unwrap_err();
+    assert!(matches!(error, Error::BadAnswer { .. }), "{error}");
+    for problem in ["does not understand", "belongs to cluster"] {
+        let error = ask(&caller, Effect::Change).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::OutcomeUnknown { message } if message.contains(problem)),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test]
