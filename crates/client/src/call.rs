@@ -42,7 +42,7 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) struct Caller {
     doors: Vec<Door>,
-    /// The door to begin with: where the last answer came from.
+    /// The door to begin with: where the last answer came from that was taken.
     preferred: AtomicUsize,
     deadline: Duration,
     cluster_id: OnceLock<ClusterId>,
@@ -102,8 +102,9 @@ impl Caller {
                 let patience = course.patience(self.doors.len() - turn);
                 match door.ask(&request, &send, patience).await {
                     Ok(message) => {
+                        let answer = self.accept(effect, door, message)?;
                         self.preferred.store(index, Ordering::Relaxed);
-                        return self.accept(effect, door, message);
+                        return Ok(answer);
                     }
                     Err(failure) => last = Some(course.survive(failure)?),
                 }
