@@ -56,8 +56,8 @@ pub enum StartError {
     Timing(String),
     /// The log, the vote or the snapshot do not fit together, or cannot be read.
     #[error(
-        "the stored state is damaged ({0}): remove this member from the cluster, wipe its data directory, and join \
-         again as a new member"
+        "the stored state is damaged ({0}): move the data directory away and join again as a new member, at an \
+         address that no member has"
     )]
     Storage(String),
     /// The cluster could not be founded.

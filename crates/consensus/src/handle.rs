@@ -189,7 +189,9 @@ impl Consensus {
             .expect("the semaphore is never closed");
         let write = self.raft.client_write(EncodedCommand::new(command));
         match timeout_at(deadline, write).await {
-            Ok(Ok(response)) => Ok(response.data),
+            Ok(Ok(response)) => response
+                .data
+                .ok_or_else(|| unknown("its entry holds no command".to_owned())),
             Ok(Err(RaftError::APIError(error))) => Err(write_error(error)),
             Ok(Err(RaftError::Fatal(error))) => Err(unknown(error.to_string())),
             Err(_) => Err(unknown("it was not committed in time, and may still be".to_owned())),
@@ -225,6 +227,14 @@ impl Consensus {
         member_id(self.metrics().borrow_watched().current_leader)
     }
 
+    /// The term that this member is in, and the leader that it follows there, if that one is a member.
+    pub fn leadership(&self) -> (Term, Option<Member>) {
+        let metrics = self.metrics();
+        let metrics = metrics.borrow_watched();
+        let leader = metrics.current_leader.and_then(|id| member_in(&metrics, id));
+        (Term::new(metrics.current_term), leader)
+    }
+
     /// Waits until this member knows of a leader.
     pub async fn leader_known(&self) {
         self.status_is(|status| status.leader.is_some()).await;
@@ -242,33 +252,21 @@ impl Consensus {
 
     /// A member, if it belongs to the cluster as this member knows it.
     pub fn member(&self, id: MemberId) -> Option<Member> {
-        self.status().members.into_iter().find(|member| member.id == id)
+        member_in(&self.metrics().borrow_watched(), id.get())
     }
 
     /// How this member sees itself and its cluster.
     pub fn status(&self) -> Status {
         let metrics = self.metrics();
         let metrics = metrics.borrow_watched();
-        let membership = metrics.membership_config.membership();
-        let members = membership.nodes().filter_map(|(id, info)| {
-            Some(Member {
-                id: member_id(Some(*id))?,
-                info: info.clone(),
-                role: if membership.voter_ids().any(|voter| voter == *id) {
-                    MemberRole::Voter
-                } else {
-                    MemberRole::Learner
-                },
-                matched: matched(&metrics, *id),
-            })
-        });
+        let ids = metrics.membership_config.membership().nodes().map(|(id, _)| *id);
         Status {
             role: Role::from(metrics.state),
             term: Term::new(metrics.current_term),
             leader: member_id(metrics.current_leader),
             last_log: LogIndex::new(metrics.last_log_index.unwrap_or(0)),
             applied: self.view().applied(),
-            members: members.collect(),
+            members: ids.filter_map(|id| member_in(&metrics, id)).collect(),
         }
     }
 
@@ -324,6 +322,17 @@ fn write_error(error: ClientWriteError<TypeConfig>) -> ProposeError {
 
 fn member_id(id: Option<u64>) -> Option<MemberId> {
     id.and_then(|id| id.try_into().ok())
+}
+
+fn member_in(metrics: &Metrics, id: u64) -> Option<Member> {
+    let membership = metrics.membership_config.membership();
+    let votes = membership.voter_ids().any(|voter| voter == id);
+    Some(Member {
+        id: member_id(Some(id))?,
+        info: membership.get_node(&id)?.clone(),
+        role: if votes { MemberRole::Voter } else { MemberRole::Learner },
+        matched: matched(metrics, id),
+    })
 }
 
 /// The leader itself is not in its own replication metrics: what it has, it has.

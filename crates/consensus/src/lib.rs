@@ -25,9 +25,7 @@ mod view;
 pub use codec::Codec;
 pub use error::{MembershipError, ProposeError, ReadIndexError, StartError};
 pub use handle::{Consensus, Parts};
-pub use network::{
-    Admission, AdmitError, AskError, BoxIo, Candidate, Connector, Io, identify, peer_routes, request_join,
-};
+pub use network::{Applicant, AskError, BoxIo, Connector, Io, JoinError, Joining, identify, peer_routes, request_join};
 pub use status::{Member, MemberRole, Role, Status};
 pub use timing::{Retention, Timing};
 pub use type_config::{Applied, Calling, EncodedCommand, MemberInfo, TypeConfig};

@@ -10,8 +10,8 @@ mod wire;
 pub use channel::{BoxIo, Connector, Io};
 pub(crate) use client::PeerNetwork;
 pub(crate) use forward::Links;
-pub use forward::{AskError, Candidate, identify, request_join};
-pub use server::{Admission, AdmitError, peer_routes};
+pub use forward::{Applicant, AskError, identify, request_join};
+pub use server::{JoinError, Joining, peer_routes};
 
 /// The longest message between members: an append of entries, which the storage caps at 1 MiB and one entry,
 /// or a chunk of a snapshot.

@@ -8,12 +8,12 @@ use openraft::{
     storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine},
 };
 use quorate_model::LogIndex;
-use quorate_state::State;
+use quorate_state::{Outcome, State};
 use quorate_storage::Log;
 
 use crate::{
     snapshot::{Shelf, Snapshot, SnapshotData},
-    type_config::{Applied, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
+    type_config::{Applied, EncodedCommand, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
     view::ViewWriter,
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct SnapshotBuilder {
     snapshots: Shelf,
 }
 
-type Answer = (ApplyResponder<TypeConfig>, Applied);
+type Answer = (ApplyResponder<TypeConfig>, Option<Applied>);
 
 // === impl StateMachine ===
 
@@ -63,7 +63,7 @@ impl StateMachine {
         }
     }
 
-    fn apply_entry(&mut self, entry: Entry) -> io::Result<Applied> {
+    fn apply_entry(&mut self, entry: Entry) -> io::Result<Option<Applied>> {
         let at = LogIndex::new(entry.log_id.index);
         let next = self.last_applied.map_or(0, |last| last.index + 1);
         if at.get() != next {
@@ -71,14 +71,7 @@ impl StateMachine {
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
         }
         let outcome = match entry.payload {
-            EntryPayload::Normal(command) => {
-                // The events are for watchers, of whom there are none yet.
-                let (outcome, _events) = self.state.apply_encoded(at, command.as_bytes()).map_err(|error| {
-                    tracing::error!(log_index = at.get(), %error, "a committed command cannot be read; stopping");
-                    io::Error::new(io::ErrorKind::InvalidData, error)
-                })?;
-                Some(outcome)
-            }
+            EntryPayload::Normal(command) => Some(self.apply_command(at, &command)?),
             EntryPayload::Blank => {
                 self.state.advance(at);
                 None
@@ -90,10 +83,17 @@ impl StateMachine {
             }
         };
         self.last_applied = Some(entry.log_id);
-        Ok(Applied {
-            revision: self.state.revision(),
-            outcome,
-        })
+        let revision = self.state.revision();
+        Ok(outcome.map(|outcome| Applied { revision, outcome }))
+    }
+
+    fn apply_command(&mut self, at: LogIndex, command: &EncodedCommand) -> io::Result<Outcome> {
+        // The events are for watchers, of whom there are none yet.
+        let (outcome, _events) = self.state.apply_encoded(at, command.as_bytes()).map_err(|error| {
+            tracing::error!(log_index = at.get(), %error, "a committed command cannot be read; stopping");
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        })?;
+        Ok(outcome)
     }
 
     fn publish(&self, answers: &mut Vec<Answer>) {

@@ -11,13 +11,13 @@ use quorate_state::Outcome;
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncodedCommand(Bytes);
 
-/// What applying an entry came to.
+/// What applying a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The revision of the entry.
+    /// The revision of its entry.
     pub revision: Revision,
-    /// The outcome of its command; nothing for an entry of raft's own.
-    pub outcome: Option<Outcome>,
+    /// Its outcome.
+    pub outcome: Outcome,
 }
 
 /// What the cluster knows of a member besides its id.
@@ -45,7 +45,7 @@ openraft::declare_raft_types!(
     /// Quorate's raft.
     pub TypeConfig:
         D = EncodedCommand,
-        R = Applied,
+        R = Option<Applied>,
         NodeId = u64,
         Node = MemberInfo,
 );

@@ -4,7 +4,6 @@ use crate::{Address, Endpoint, Instance, Port, ProtocolName, Selectors, Tags, Ve
 
 /// How fresh an answer has to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Consistency {
     /// What the asked member knows, at once.
     #[default]

@@ -129,11 +129,9 @@ pub fn consistency(message: Option<pb::Consistency>) -> Result<Consistency, Inva
 
 /// The message for how fresh a read has to be.
 pub fn consistency_to_wire(consistency: Consistency) -> pb::Consistency {
-    // What the contract cannot say yet is asked for in its strongest words.
-    let mode = if consistency == Consistency::Stale {
-        Mode::Stale(pb::consistency::Stale {})
-    } else {
-        Mode::Linearizable(pb::consistency::Linearizable {})
+    let mode = match consistency {
+        Consistency::Stale => Mode::Stale(pb::consistency::Stale {}),
+        Consistency::Linearizable => Mode::Linearizable(pb::consistency::Linearizable {}),
     };
     pb::Consistency { mode: Some(mode) }
 }

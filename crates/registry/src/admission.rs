@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use quorate_model::{InstanceKey, envelope::EncodeError};
-use quorate_state::{Command, Limit, Rejection, State};
+use quorate_model::envelope::EncodeError;
+use quorate_state::Command;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{Error, Limits, deadline::Deadline};
@@ -60,9 +60,9 @@ impl Gate {
             problem: format!("a command cannot be encoded: {error}"),
         };
         let bytes = command.encode().map_err(refused)?;
-        let len = bytes.len();
-        if len > self.limits.command_len_max {
-            return Err(Error::TooLarge { len });
+        let (len, max) = (bytes.len(), self.limits.command_len_max);
+        if len > max {
+            return Err(Error::TooLarge { len, max });
         }
         Ok(bytes)
     }
@@ -72,23 +72,6 @@ impl Gate {
             what: format!("{} writes", self.limits.writes_in_flight_max),
             retry_after: self.limits.overload_retry_after,
         }
-    }
-}
-
-/// Whether there is room in `state` for an instance at `key`. The state machine decides; asking before saves the
-/// log an entry that would come to nothing.
-pub(crate) fn check_room(state: &State, key: &InstanceKey) -> Result<(), Rejection> {
-    if state.instance(key).is_some() {
-        return Ok(());
-    }
-    let siblings = state.service(&key.service_key()).map_or(0, |service| service.len());
-    let counts = [
-        (siblings, Limit::InstancesPerService),
-        (state.instance_count(), Limit::InstancesPerCluster),
-    ];
-    match counts.into_iter().find(|(count, limit)| *count as u64 >= limit.max()) {
-        Some((_, limit)) => Err(Rejection::LimitExceeded { limit }),
-        None => Ok(()),
     }
 }
 

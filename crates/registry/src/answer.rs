@@ -42,8 +42,8 @@ pub struct Header {
 pub struct Leader {
     /// Its id.
     pub id: MemberId,
-    /// Its client door; absent before this member has learned of it.
-    pub client_address: Option<DoorAddress>,
+    /// Its client door.
+    pub client_address: DoorAddress,
 }
 
 /// What a registrant asks for.

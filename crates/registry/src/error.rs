@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use quorate_model::limits;
 use quorate_state::Rejection;
 
 use crate::deadline::Passed;
@@ -16,13 +15,12 @@ pub enum Error {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// The command does not fit into a log entry.
-    #[error(
-        "the request takes {len} bytes in the log, the limit is {}: state less at a time",
-        limits::LOG_ENTRY_LEN_MAX
-    )]
+    #[error("the request takes {len} bytes in the log, the limit is {max}: state less at a time")]
     TooLarge {
         /// Its length in bytes.
         len: usize,
+        /// The limit.
+        max: usize,
     },
     /// This member has as much to do as it can.
     #[error(

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use quorate_consensus::{
-    Admission, AdmitError, AskError, Calling, Candidate, Connector, Consensus, Member, MemberInfo, MemberRole,
+    Applicant, AskError, Calling, Connector, Consensus, JoinError, Joining, Member, MemberInfo, MemberRole,
     MembershipError, request_join,
 };
 use quorate_model::{Clock, JoinNonce, MemberId, limits};
@@ -58,32 +58,32 @@ impl Membership {
         promoter::start(self.clone(), tasks);
     }
 
-    async fn admit(&self, candidate: Candidate) -> Result<MemberId, AdmitError> {
+    async fn admit(&self, applicant: Applicant) -> Result<MemberId, JoinError> {
         let deadline = Deadline::after(Arc::clone(&self.clock), JOIN_TIME_MAX);
         let member_id = self.consensus.identity().member_id;
         match self.consensus.leader() {
-            Some(leader) if leader == member_id => self.admit_here(candidate, &deadline).await,
-            Some(leader) if candidate.quota > 0 => self.pass_on(leader, candidate, &deadline).await,
+            Some(leader) if leader == member_id => self.admit_here(applicant, &deadline).await,
+            Some(leader) if applicant.quota > 0 => self.pass_on(leader, applicant, &deadline).await,
             Some(leader) => Err(retry(format!("member {leader} leads, not member {member_id}"))),
             None => Err(retry("there is no leader at present")),
         }
     }
 
-    /// Asks the leader to let the candidate in; the leader does not pass it on.
+    /// Asks the leader to let the applicant in; the leader does not pass it on.
     async fn pass_on(
         &self,
         leader: MemberId,
-        candidate: Candidate,
+        applicant: Applicant,
         deadline: &Deadline,
-    ) -> Result<MemberId, AdmitError> {
+    ) -> Result<MemberId, JoinError> {
         let unknown = || retry(format!("the address of leader {leader} is not known here yet"));
         let address = self.consensus.member(leader).ok_or_else(unknown)?.info.peer_address;
-        let candidate = Candidate { quota: 0, ..candidate };
+        let applicant = Applicant { quota: 0, ..applicant };
         let time_left = deadline.left().map_err(|_| retry(OUT_OF_TIME))?;
-        let answered = request_join(&self.connector, &address, &candidate, time_left).await;
+        let answered = request_join(&self.connector, &address, &applicant, time_left).await;
         let admitted = answered.map_err(|error| match error {
-            AskError::Unreachable { .. } => AdmitError::Retry(error.to_string()),
-            AskError::Refused { problem, .. } => AdmitError::Refused(problem),
+            AskError::Unreachable { .. } => JoinError::Retry(error.to_string()),
+            AskError::Refused { problem, .. } => JoinError::Refused(problem),
         })?;
         let own = self.consensus.identity();
         if admitted.cluster_id != own.cluster_id {
@@ -94,45 +94,49 @@ impl Membership {
         Ok(admitted.member_id)
     }
 
-    async fn admit_here(&self, candidate: Candidate, deadline: &Deadline) -> Result<MemberId, AdmitError> {
+    async fn admit_here(&self, applicant: Applicant, deadline: &Deadline) -> Result<MemberId, JoinError> {
         let turn = deadline.wait_for(self.turn.lock()).await;
         let _turn = turn.map_err(|_| retry("other changes of the members are under way"))?;
         // What is asked is looked up before an id is given out: a node that is refused may ask for ever.
-        let known = self.known(candidate.nonce, deadline).await?;
+        let known = self.known(applicant.nonce, deadline).await?;
         let members = self.consensus.status().members;
-        match standing(&members, known, &candidate.info) {
+        match standing(&members, known, &applicant.info) {
             Standing::New => {}
             Standing::Member(id) => return Ok(id),
-            Standing::InTheWay(reason) => return Err(AdmitError::Refused(reason)),
+            Standing::InTheWay(reason) => return Err(JoinError::Refused(reason)),
         }
-        let id = self.allocate(&candidate, deadline).await?;
-        tell_if_it_will_not_vote(&members, id, &candidate.info);
-        self.add(id, candidate.info, deadline).await?;
+        let id = self.allocate(&applicant, deadline).await?;
+        tell_if_it_will_not_vote(&members, id, &applicant.info);
+        self.add(id, applicant.info, deadline).await?;
         Ok(id)
     }
 
-    /// The id that was given to a candidate that asks again. A new leader waits until it has applied what it has.
-    async fn known(&self, nonce: JoinNonce, deadline: &Deadline) -> Result<Option<MemberId>, AdmitError> {
+    /// The id that was given to a applicant that asks again. A new leader waits until it has applied what it has.
+    async fn known(&self, nonce: JoinNonce, deadline: &Deadline) -> Result<Option<MemberId>, JoinError> {
         let caught_up = self.consensus.wait_applied(self.consensus.status().last_log);
         let caught_up = deadline.wait_for(caught_up).await.map_err(|_| retry(OUT_OF_TIME))?;
         caught_up.map_err(|stopping| retry(stopping.to_string()))?;
         Ok(self.consensus.view().member_of(nonce))
     }
 
-    /// The id of the candidate: the same one however often it asks.
-    async fn allocate(&self, candidate: &Candidate, deadline: &Deadline) -> Result<MemberId, AdmitError> {
-        let command = Command::AllocateMember { nonce: candidate.nonce };
+    /// The id of the applicant: the same one however often it asks.
+    async fn allocate(&self, applicant: &Applicant, deadline: &Deadline) -> Result<MemberId, JoinError> {
+        let command = Command::AllocateMember { nonce: applicant.nonce };
         let encoded = command.encode().map_err(|error| retry(error.to_string()))?;
         let applied = self.route.propose(encoded, deadline).await;
         match applied.map_err(|error: Error| retry(error.to_string()))?.outcome {
-            Some(Outcome::MemberAllocated(id)) => Ok(id),
-            Some(Outcome::Rejected(rejection @ Rejection::NotFounded)) => Err(retry(rejection.to_string())),
-            Some(Outcome::Rejected(rejection)) => Err(AdmitError::Refused(rejection.to_string())),
-            _ => Err(retry("the outcome is not a member id")),
+            Outcome::MemberAllocated(id) => Ok(id),
+            Outcome::Rejected(rejection @ Rejection::NotFounded) => Err(retry(rejection.to_string())),
+            Outcome::Rejected(rejection) => Err(JoinError::Refused(rejection.to_string())),
+            Outcome::Founded
+            | Outcome::Registered { .. }
+            | Outcome::Updated { .. }
+            | Outcome::Deregistered { .. }
+            | Outcome::AvailabilitySet { .. } => Err(retry("the outcome is not a member id")),
         }
     }
 
-    async fn add(&self, id: MemberId, info: MemberInfo, deadline: &Deadline) -> Result<(), AdmitError> {
+    async fn add(&self, id: MemberId, info: MemberInfo, deadline: &Deadline) -> Result<(), JoinError> {
         let peer_address = info.peer_address.clone();
         let mut backoff = Backoff::of_request();
         loop {
@@ -140,7 +144,7 @@ impl Membership {
             match self.consensus.add_learner(id, info.clone(), time_left).await {
                 Ok(()) => break,
                 Err(MembershipError::InProgress) => backoff.pause().await,
-                Err(MembershipError::Refused(reason)) => return Err(AdmitError::Refused(reason)),
+                Err(MembershipError::Refused(reason)) => return Err(JoinError::Refused(reason)),
                 Err(error @ (MembershipError::NotLeader(_) | MembershipError::OutcomeUnknown(_))) => {
                     return Err(retry(error.to_string()));
                 }
@@ -151,17 +155,17 @@ impl Membership {
     }
 }
 
-impl Admission for Membership {
-    fn admit(&self, candidate: Candidate) -> BoxFuture<'static, Result<MemberId, AdmitError>> {
+impl Joining for Membership {
+    fn admit(&self, applicant: Applicant) -> BoxFuture<'static, Result<MemberId, JoinError>> {
         let membership = self.clone();
-        Box::pin(async move { membership.admit(candidate).await })
+        Box::pin(async move { membership.admit(applicant).await })
     }
 }
 
 const OUT_OF_TIME: &str = "it took too long";
 
-fn retry(problem: impl Into<String>) -> AdmitError {
-    AdmitError::Retry(problem.into())
+fn retry(problem: impl Into<String>) -> JoinError {
+    JoinError::Retry(problem.into())
 }
 
 /// A door belongs to one member: a node that comes back without its data comes under a new id, and the old one
@@ -172,9 +176,8 @@ fn standing(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> S
         .iter()
         .find(|member| Some(member.id) != known && member.info.peer_address == *address);
     if let Some(Member { id: other, .. }) = in_the_way {
-        let reason = format!(
-            "the peer address {address} belongs to member {other}: use a fresh address or remove member {other} first"
-        );
+        let reason =
+            format!("the peer address {address} belongs to member {other}: join at an address that no member has");
         return Standing::InTheWay(reason);
     }
     match members.iter().find(|member| Some(member.id) == known) {
@@ -186,7 +189,7 @@ fn standing(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> S
         Some(member) if member.info.peer_address == *address => Standing::Member(member.id),
         Some(Member { id, info, .. }) => Standing::InTheWay(format!(
             "this node has joined as member {id} at the peer address {}: give it that address again, or wipe its \
-             data and remove member {id}",
+             data and let it join as a new member",
             info.peer_address
         )),
     }

@@ -54,8 +54,7 @@ impl<Q: Quorum> Reader<Q> {
     pub(crate) async fn read(&self, consistency: Consistency, deadline: &Deadline) -> Result<Reading, Error> {
         match consistency {
             Consistency::Stale => {}
-            // What this version does not know is given the strongest that there is.
-            Consistency::Linearizable | _ => self.barrier(deadline).await?,
+            Consistency::Linearizable => self.barrier(deadline).await?,
         }
         Ok(self.reading())
     }

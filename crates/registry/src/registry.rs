@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{Admission, Applied, Connector, Consensus, Status};
+use quorate_consensus::{Applied, Connector, Consensus, Joining, Member, Status};
 use quorate_model::{
     Availability, Clock, Consistency, Epoch, Filter, Generation, Instance, InstanceId, InstanceKey, InstancePatch,
     NamespaceName, ServiceKey, ServiceName,
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     Answer, Error, Header, InstancePage, Leader, Limits, NodeStatus, Page, Registered, Registration, Resolved,
     ServicePage, ServiceSummary, Tasks, Updated,
-    admission::{self, Gate},
+    admission::Gate,
     deadline::Deadline,
     membership::Membership,
     read::{Reader, Reading},
@@ -91,7 +91,7 @@ impl Registry {
     }
 
     /// Who lets joining nodes in, for the peer door.
-    pub fn admission(&self) -> Arc<dyn Admission> {
+    pub fn joining(&self) -> Arc<dyn Joining> {
         Arc::new(self.shared.membership.clone())
     }
 
@@ -211,11 +211,9 @@ impl Registry {
         let encoded = gate.encode(command)?;
         let _permit = gate.enter(deadline).await?;
         let Applied { revision, outcome } = route.propose(encoded, deadline).await?;
-        let outcome = match outcome {
-            Some(Outcome::Rejected(rejection)) => return Err(rejection.into()),
-            Some(outcome) => outcome,
-            None => return Err(mismatch()),
-        };
+        if let Outcome::Rejected(rejection) = outcome {
+            return Err(rejection.into());
+        }
         let value = expected(outcome).ok_or_else(mismatch)?;
         let mut header = self.header(&self.shared.reader.reading());
         header.revision = revision;
@@ -226,11 +224,11 @@ impl Registry {
     /// Refuses an instance for which there is no room, unless this member only does not know of the room yet.
     async fn check_room(&self, key: &InstanceKey, deadline: &Deadline) -> Result<(), Error> {
         let reader = &self.shared.reader;
-        if admission::check_room(&reader.reading().state, key).is_ok() {
+        if reader.reading().state.check_room(key).is_ok() {
             return Ok(());
         }
         let reading = reader.read(Consistency::Linearizable, deadline).await?;
-        Ok(admission::check_room(&reading.state, key)?)
+        Ok(reading.state.check_room(key)?)
     }
 }
 
@@ -329,10 +327,9 @@ impl Registry {
         let Status {
             role,
             last_log,
-            mut members,
+            members,
             ..
         } = consensus.status();
-        members.sort_by_key(|member| member.id);
         let value = NodeStatus {
             role,
             ready: readiness.is_ready(),
@@ -363,15 +360,10 @@ impl Registry {
     fn header(&self, reading: &Reading) -> Header {
         let consensus = &self.shared.consensus;
         let identity = consensus.identity();
-        let Status {
-            term, leader, members, ..
-        } = consensus.status();
-        let leader = leader.map(|id| Leader {
+        let (term, leader) = consensus.leadership();
+        let leader = leader.map(|Member { id, info, .. }| Leader {
             id,
-            client_address: members
-                .into_iter()
-                .find(|member| member.id == id)
-                .map(|member| member.info.client_address),
+            client_address: info.client_address,
         });
         Header {
             cluster_id: identity.cluster_id,
@@ -389,8 +381,9 @@ impl Registry {
     }
 }
 
+/// It was applied: whatever else is said of it, not that nothing was done.
 fn mismatch() -> Error {
-    Error::Internal {
+    Error::OutcomeUnknown {
         problem: "the outcome is not one of the command that was proposed".to_owned(),
     }
 }

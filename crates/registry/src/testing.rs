@@ -62,7 +62,7 @@ pub(crate) fn member(id: u64) -> MemberId {
 pub(crate) fn applied(revision: u64) -> Applied {
     Applied {
         revision: Revision::new(revision),
-        outcome: Some(Outcome::Founded),
+        outcome: Outcome::Founded,
     }
 }
 

@@ -27,7 +27,7 @@ pub const MEMBERSHIP_LEN_MAX: usize = 32 << 10;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The membership does not fit the header.
-    #[error("a membership of {0} bytes is over the limit of {MEMBERSHIP_LEN_MAX}: remove members")]
+    #[error("a membership of {0} bytes is over the limit of {MEMBERSHIP_LEN_MAX}: there are too many members")]
     MembershipTooLong(usize),
     /// A chunk is longer than any that an [`Encoder`] makes.
     #[error("a snapshot chunk of {0} bytes is over the limit: this is no snapshot of ours")]

@@ -134,6 +134,15 @@ impl State {
         self.catalog.instance(key).cloned()
     }
 
+    /// Whether there is room for an instance at `key`: the rule by which a registration is taken, for whoever
+    /// wants to spare the log an entry that would come to nothing.
+    pub fn check_room(&self, key: &InstanceKey) -> Result<(), Rejection> {
+        match self.catalog.instance(key) {
+            Some(_) => Ok(()),
+            None => self.catalog.check_room(key),
+        }
+    }
+
     /// How many instances there are in the whole cluster.
     pub fn instance_count(&self) -> usize {
         self.catalog.instance_count()

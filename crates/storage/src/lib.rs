@@ -66,5 +66,5 @@ pub use watchdog::{STALL_MAX, Watchdog};
 pub use watermark::{FileWatermark, INTERVAL as WATERMARK_INTERVAL, WatermarkSlot};
 pub use writer::{Step, WRITER_THREAD, Writer, is_storage_thread};
 
-/// Longest entry that the log takes, in encoded bytes: a command of 64 KiB, and room for its log id.
-pub const ENTRY_LEN_MAX: usize = (64 << 10) + 1024;
+/// Longest entry that the log takes, in encoded bytes: the longest command, and room for its log id.
+pub const ENTRY_LEN_MAX: usize = quorate_model::limits::LOG_ENTRY_LEN_MAX + 1024;

@@ -22,8 +22,8 @@ use self::{
 };
 use crate::engine::memory::MemoryDisk;
 
-/// Longest chunk, in bytes: 64 KiB of content and whatever its encoder puts around it.
-pub const CHUNK_LEN_MAX: usize = (64 << 10) + 1024;
+/// Longest chunk, in bytes: that of the state machine's encoder, and whatever another one might put around it.
+pub const CHUNK_LEN_MAX: usize = quorate_model::limits::SNAPSHOT_CHUNK_LEN_MAX + 1024;
 
 /// How many snapshots are kept: the newest, and the one before it should the newest turn out damaged.
 pub const SNAPSHOTS_KEPT: usize = 2;

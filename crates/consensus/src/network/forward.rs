@@ -37,7 +37,7 @@ pub(crate) struct Links {
 
 /// A process that wants to become a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
+pub struct Applicant {
     /// Its own random number: the same one gets the same member id, however often it asks.
     pub nonce: JoinNonce,
     /// Where it will be found.
@@ -87,11 +87,7 @@ impl Links {
         time_left: Duration,
     ) -> Result<Applied, ProposeError> {
         let timeout_ms = u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX);
-        let request = pb::ProposeRequest {
-            command,
-            quota: 0,
-            timeout_ms,
-        };
+        let request = pb::ProposeRequest { command, timeout_ms };
         let mut client = self.client(leader, info);
         let answered = timeout(time_left, client.propose(request)).await;
         let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
@@ -160,7 +156,7 @@ fn propose_result(result: pb::propose_response::Result) -> Result<Applied, Propo
                 .map_err(|error| ProposeError::OutcomeUnknown(format!("the outcome is not readable: {error}")))?;
             Ok(Applied {
                 revision: Revision::new(applied.revision),
-                outcome: Some(outcome),
+                outcome,
             })
         }
         Result::NotLeader(hint) => Err(ProposeError::NotLeader(leader_hint(&hint))),
@@ -180,38 +176,35 @@ pub async fn identify(
     address: &DoorAddress,
     time_left: Duration,
 ) -> Result<Identity, AskError> {
-    let mut client = admission_client(connector, address);
+    let mut client = joining_client(connector, address);
     let response = ask(address, time_left, client.identify(pb::IdentifyRequest {})).await?;
     identity(address, &response.cluster_id, response.member_id)
 }
 
-/// Asks the member at `address` to let `candidate` in, and answers who it is from now on.
+/// Asks the member at `address` to let `applicant` in, and answers who it is from now on.
 pub async fn request_join(
     connector: &Arc<dyn Connector>,
     address: &DoorAddress,
-    candidate: &Candidate,
+    applicant: &Applicant,
     time_left: Duration,
 ) -> Result<Identity, AskError> {
-    let mut client = admission_client(connector, address);
-    let response = ask(address, time_left, client.join(join_request(candidate))).await?;
+    let mut client = joining_client(connector, address);
+    let response = ask(address, time_left, client.join(join_request(applicant))).await?;
     identity(address, &response.cluster_id, response.member_id)
 }
 
-fn join_request(candidate: &Candidate) -> pb::JoinRequest {
+fn join_request(applicant: &Applicant) -> pb::JoinRequest {
     pb::JoinRequest {
-        nonce: Bytes::copy_from_slice(&candidate.nonce.get().to_be_bytes()),
-        peer_address: candidate.info.peer_address.to_string(),
-        client_address: candidate.info.client_address.to_string(),
-        promote: candidate.info.calling == Calling::Voter,
-        quota: candidate.quota,
+        nonce: Bytes::copy_from_slice(&applicant.nonce.get().to_be_bytes()),
+        peer_address: applicant.info.peer_address.to_string(),
+        client_address: applicant.info.client_address.to_string(),
+        promote: applicant.info.calling == Calling::Voter,
+        quota: applicant.quota,
     }
 }
 
-fn admission_client(
-    connector: &Arc<dyn Connector>,
-    address: &DoorAddress,
-) -> pb::admission_client::AdmissionClient<Channel> {
-    pb::admission_client::AdmissionClient::new(channel::open(connector, address))
+fn joining_client(connector: &Arc<dyn Connector>, address: &DoorAddress) -> pb::joining_client::JoiningClient<Channel> {
+    pb::joining_client::JoiningClient::new(channel::open(connector, address))
 }
 
 async fn ask<T>(

@@ -13,7 +13,7 @@ use tonic::{
     service::{Routes, interceptor::InterceptedService},
 };
 
-use super::{Candidate, MESSAGE_LEN_MAX, identity::CheckIdentity, wire};
+use super::{Applicant, MESSAGE_LEN_MAX, identity::CheckIdentity, wire};
 use crate::{
     error::{ProposeError, ReadIndexError},
     handle::Consensus,
@@ -23,15 +23,15 @@ use crate::{
 const READ_INDEX_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lets processes become members. Implemented by the application, which decides.
-pub trait Admission: Send + Sync + 'static {
-    /// Makes `candidate` a member and answers its id; the same nonce gets the same id.
-    fn admit(&self, candidate: Candidate) -> BoxFuture<'static, Result<MemberId, AdmitError>>;
+pub trait Joining: Send + Sync + 'static {
+    /// Makes `applicant` a member and answers its id; the same nonce gets the same id.
+    fn admit(&self, applicant: Applicant) -> BoxFuture<'static, Result<MemberId, JoinError>>;
 }
 
 /// A process was not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AdmitError {
-    /// Not now; the candidate asks again.
+pub enum JoinError {
+    /// Not now; the applicant asks again.
     #[error("{0}")]
     Retry(String),
     /// Not like this; somebody has to change something.
@@ -40,8 +40,8 @@ pub enum AdmitError {
 }
 
 /// What a member answers its peers, to be served at its peer door.
-pub fn peer_routes(consensus: Consensus, admission: Arc<dyn Admission>) -> Routes {
-    use pb::{admission_server::AdmissionServer, forward_server::ForwardServer, raft_server::RaftServer};
+pub fn peer_routes(consensus: Consensus, joining: Arc<dyn Joining>) -> Routes {
+    use pb::{forward_server::ForwardServer, joining_server::JoiningServer, raft_server::RaftServer};
     let check = CheckIdentity::new(consensus.identity());
     let raft = RaftServer::new(Peers {
         consensus: consensus.clone(),
@@ -54,7 +54,7 @@ pub fn peer_routes(consensus: Consensus, admission: Arc<dyn Admission>) -> Route
     Routes::default()
         .add_service(InterceptedService::new(raft, check.clone()))
         .add_service(InterceptedService::new(forward, check))
-        .add_service(AdmissionServer::new(Gate { consensus, admission }))
+        .add_service(JoiningServer::new(Entrance { consensus, joining }))
 }
 
 /// Answers members.
@@ -63,9 +63,9 @@ struct Peers {
 }
 
 /// Answers processes that are no members yet.
-struct Gate {
+struct Entrance {
     consensus: Consensus,
-    admission: Arc<dyn Admission>,
+    joining: Arc<dyn Joining>,
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Status {
@@ -176,14 +176,14 @@ impl pb::forward_server::Forward for Peers {
         let time_left = Duration::from_millis(request.timeout_ms.into());
         let result = match self.consensus.propose_here(request.command, time_left).await {
             Ok(applied) => {
-                let outcome = applied
-                    .outcome
-                    .ok_or_else(|| Status::internal("a command without an outcome"))?;
-                let outcome = outcome.encode().map_err(|error| Status::internal(error.to_string()))?;
-                Result::Applied(Applied {
-                    outcome,
-                    revision: applied.revision.get(),
-                })
+                // The command took effect: that its outcome cannot be told leaves the caller in the dark.
+                match applied.outcome.encode() {
+                    Ok(outcome) => Result::Applied(Applied {
+                        outcome,
+                        revision: applied.revision.get(),
+                    }),
+                    Err(error) => Result::Unknown(format!("its outcome cannot be told: {error}")),
+                }
             }
             Err(ProposeError::NotLeader(leader)) => Result::NotLeader(not_leader(leader)),
             Err(ProposeError::Refused(problem)) => Result::Refused(problem),
@@ -213,10 +213,10 @@ fn not_leader(leader: Option<MemberId>) -> pb::NotLeader {
     }
 }
 
-// === impl Gate ===
+// === impl Entrance ===
 
 #[tonic::async_trait]
-impl pb::admission_server::Admission for Gate {
+impl pb::joining_server::Joining for Entrance {
     async fn identify(&self, _request: Request<pb::IdentifyRequest>) -> Result<Response<pb::IdentifyResponse>, Status> {
         let identity = self.consensus.identity();
         let cluster_id = identity.cluster_id.to_string();
@@ -227,10 +227,10 @@ impl pb::admission_server::Admission for Gate {
     }
 
     async fn join(&self, request: Request<pb::JoinRequest>) -> Result<Response<pb::JoinResponse>, Status> {
-        let candidate = candidate(&request.into_inner())?;
-        let member_id = self.admission.admit(candidate).await.map_err(|error| match &error {
-            AdmitError::Retry(problem) => Status::unavailable(problem),
-            AdmitError::Refused(problem) => Status::failed_precondition(problem),
+        let applicant = applicant(&request.into_inner())?;
+        let member_id = self.joining.admit(applicant).await.map_err(|error| match &error {
+            JoinError::Retry(problem) => Status::unavailable(problem),
+            JoinError::Refused(problem) => Status::failed_precondition(problem),
         })?;
         let cluster_id = self.consensus.identity().cluster_id.to_string();
         Ok(Response::new(pb::JoinResponse {
@@ -240,11 +240,11 @@ impl pb::admission_server::Admission for Gate {
     }
 }
 
-fn candidate(request: &pb::JoinRequest) -> Result<Candidate, Status> {
+fn applicant(request: &pb::JoinRequest) -> Result<Applicant, Status> {
     let nonce = <[u8; 16]>::try_from(request.nonce.as_ref())
         .map_err(|_| Status::invalid_argument("the nonce of a join has 16 bytes"))?;
     let info = wire::member_info(&request.peer_address, &request.client_address, request.promote)?;
-    Ok(Candidate {
+    Ok(Applicant {
         nonce: JoinNonce::new(u128::from_be_bytes(nonce)),
         info,
         quota: request.quota,

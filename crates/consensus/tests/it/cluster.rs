@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use quorate_consensus::{
-    Admission, AdmitError, Applied, BoxIo, Calling, Candidate, Connector, Consensus, MemberInfo, Parts, ProposeError,
+    Applicant, Applied, BoxIo, Calling, Connector, Consensus, JoinError, Joining, MemberInfo, Parts, ProposeError,
     RaftLog, Retention, Role, Timing, peer_routes,
 };
 use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, MemberId};
@@ -76,9 +76,9 @@ impl Clock for RealClock {
 /// Nobody joins by asking in these tests.
 struct Closed;
 
-impl Admission for Closed {
-    fn admit(&self, _candidate: Candidate) -> BoxFuture<'static, Result<MemberId, AdmitError>> {
-        Box::pin(async { Err(AdmitError::Refused("closed".to_owned())) })
+impl Joining for Closed {
+    fn admit(&self, _candidate: Applicant) -> BoxFuture<'static, Result<MemberId, JoinError>> {
+        Box::pin(async { Err(JoinError::Refused("closed".to_owned())) })
     }
 }
 

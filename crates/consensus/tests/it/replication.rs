@@ -141,7 +141,7 @@ async fn what_was_acknowledged_survives_a_power_cut_of_all_members() {
         let expected = u64::try_from(nonce + 1).unwrap().try_into().unwrap();
         assert_eq!(
             cluster.write(1, nonce).await.outcome,
-            Some(Outcome::MemberAllocated(expected))
+            Outcome::MemberAllocated(expected)
         );
     }
     cluster.converge().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prost::Message as _;
-use quorate_model::{Instance, InstanceId, MemberId};
+use quorate_model::{Instance, InstanceId};
 use quorate_proto::{registry as pb, status::Reason};
 use quorate_registry::{Header, Leader};
 use quorate_state::{Change, Effect};
@@ -23,8 +23,8 @@ pub(super) fn header(header: Header) -> pb::ResponseHeader {
         staleness,
     } = header;
     let (leader_id, leader_address) = match leader {
-        Some(Leader { id, client_address }) => (Some(id), client_address),
-        None => (None, None),
+        Some(Leader { id, client_address }) => (id.get(), client_address.to_string()),
+        None => (0, String::new()),
     };
     pb::ResponseHeader {
         cluster_id: cluster_id.to_string(),
@@ -32,8 +32,8 @@ pub(super) fn header(header: Header) -> pb::ResponseHeader {
         member_id: member_id.get(),
         term: term.get(),
         revision: revision.get(),
-        leader_id: leader_id.map_or(0, MemberId::get),
-        leader_address: leader_address.map(|address| address.to_string()).unwrap_or_default(),
+        leader_id,
+        leader_address,
         // The registry states whole milliseconds, rounded up.
         staleness_ms: staleness.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
     }

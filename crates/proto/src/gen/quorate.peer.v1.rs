@@ -264,11 +264,8 @@ pub struct ProposeRequest {
     /// The command, encoded.
     #[prost(bytes = "bytes", tag = "1")]
     pub command: ::prost::bytes::Bytes,
-    /// How many more times it may be forwarded: 0, and not read, while no member passes a command on.
-    #[prost(uint32, tag = "2")]
-    pub quota: u32,
     /// The sender's deadline: so many milliseconds from now on.
-    #[prost(uint32, tag = "3")]
+    #[prost(uint32, tag = "2")]
     pub timeout_ms: u32,
 }
 /// See `Forward.Propose`.
@@ -353,10 +350,10 @@ pub mod read_index_response {
         Unconfirmed(::prost::alloc::string::String),
     }
 }
-/// See `Admission.Identify`.
+/// See `Joining.Identify`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IdentifyRequest {}
-/// See `Admission.Identify`.
+/// See `Joining.Identify`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IdentifyResponse {
     /// The cluster that it belongs to: 32 hexadecimal digits.
@@ -366,7 +363,7 @@ pub struct IdentifyResponse {
     #[prost(uint64, tag = "2")]
     pub member_id: u64,
 }
-/// See `Admission.Join`.
+/// See `Joining.Join`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct JoinRequest {
     /// A random number of 16 bytes, kept by the process until it has its id: the same number gets the same id.
@@ -385,7 +382,7 @@ pub struct JoinRequest {
     #[prost(uint32, tag = "5")]
     pub quota: u32,
 }
-/// See `Admission.Join`.
+/// See `Joining.Join`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct JoinResponse {
     /// The cluster.
@@ -1355,7 +1352,7 @@ pub mod forward_server {
     }
 }
 /// Generated client implementations.
-pub mod admission_client {
+pub mod joining_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -1367,10 +1364,10 @@ pub mod admission_client {
     use tonic::codegen::http::Uri;
     /// How a process finds out about a cluster, and becomes a member of it.
     #[derive(Debug, Clone)]
-    pub struct AdmissionClient<T> {
+    pub struct JoiningClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> AdmissionClient<T>
+    impl<T> JoiningClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -1388,7 +1385,7 @@ pub mod admission_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> AdmissionClient<InterceptedService<T, F>>
+        ) -> JoiningClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -1402,7 +1399,7 @@ pub mod admission_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            AdmissionClient::new(InterceptedService::new(inner, interceptor))
+            JoiningClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -1453,11 +1450,11 @@ pub mod admission_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/quorate.peer.v1.Admission/Identify",
+                "/quorate.peer.v1.Joining/Identify",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("quorate.peer.v1.Admission", "Identify"));
+                .insert(GrpcMethod::new("quorate.peer.v1.Joining", "Identify"));
             self.inner.unary(req, path, codec).await
         }
         /// Asks to become a member. May be asked of any member and asked again with the same nonce.
@@ -1475,17 +1472,17 @@ pub mod admission_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/quorate.peer.v1.Admission/Join",
+                "/quorate.peer.v1.Joining/Join",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("quorate.peer.v1.Admission", "Join"));
+                .insert(GrpcMethod::new("quorate.peer.v1.Joining", "Join"));
             self.inner.unary(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod admission_server {
+pub mod joining_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -1494,9 +1491,9 @@ pub mod admission_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with AdmissionServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with JoiningServer.
     #[async_trait]
-    pub trait Admission: std::marker::Send + std::marker::Sync + 'static {
+    pub trait Joining: std::marker::Send + std::marker::Sync + 'static {
         /// Who answers at this address. Changes nothing.
         async fn identify(
             &self,
@@ -1513,14 +1510,14 @@ pub mod admission_server {
     }
     /// How a process finds out about a cluster, and becomes a member of it.
     #[derive(Debug)]
-    pub struct AdmissionServer<T> {
+    pub struct JoiningServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> AdmissionServer<T> {
+    impl<T> JoiningServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -1571,9 +1568,9 @@ pub mod admission_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for AdmissionServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for JoiningServer<T>
     where
-        T: Admission,
+        T: Joining,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -1588,12 +1585,10 @@ pub mod admission_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/quorate.peer.v1.Admission/Identify" => {
+                "/quorate.peer.v1.Joining/Identify" => {
                     #[allow(non_camel_case_types)]
-                    struct IdentifySvc<T: Admission>(pub Arc<T>);
-                    impl<
-                        T: Admission,
-                    > tonic::server::UnaryService<super::IdentifyRequest>
+                    struct IdentifySvc<T: Joining>(pub Arc<T>);
+                    impl<T: Joining> tonic::server::UnaryService<super::IdentifyRequest>
                     for IdentifySvc<T> {
                         type Response = super::IdentifyResponse;
                         type Future = BoxFuture<
@@ -1606,7 +1601,7 @@ pub mod admission_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Admission>::identify(&inner, request).await
+                                <T as Joining>::identify(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -1633,10 +1628,10 @@ pub mod admission_server {
                     };
                     Box::pin(fut)
                 }
-                "/quorate.peer.v1.Admission/Join" => {
+                "/quorate.peer.v1.Joining/Join" => {
                     #[allow(non_camel_case_types)]
-                    struct JoinSvc<T: Admission>(pub Arc<T>);
-                    impl<T: Admission> tonic::server::UnaryService<super::JoinRequest>
+                    struct JoinSvc<T: Joining>(pub Arc<T>);
+                    impl<T: Joining> tonic::server::UnaryService<super::JoinRequest>
                     for JoinSvc<T> {
                         type Response = super::JoinResponse;
                         type Future = BoxFuture<
@@ -1649,7 +1644,7 @@ pub mod admission_server {
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Admission>::join(&inner, request).await
+                                <T as Joining>::join(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -1698,7 +1693,7 @@ pub mod admission_server {
             }
         }
     }
-    impl<T> Clone for AdmissionServer<T> {
+    impl<T> Clone for JoiningServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -1711,8 +1706,8 @@ pub mod admission_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "quorate.peer.v1.Admission";
-    impl<T> tonic::server::NamedService for AdmissionServer<T> {
+    pub const SERVICE_NAME: &str = "quorate.peer.v1.Joining";
+    impl<T> tonic::server::NamedService for JoiningServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

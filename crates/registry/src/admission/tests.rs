@@ -1,10 +1,8 @@
 //! Admission at its edges.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::time::Duration;
 
-use quorate_model::{
-    ClusterId, Endpoints, Epoch, InstanceSpec, LogIndex, SpecParts, Takeover, limits::INSTANCES_PER_SERVICE_MAX,
-};
+use quorate_model::{Endpoints, InstanceKey, InstanceSpec, SpecParts, Takeover};
 
 use super::*;
 use crate::testing::deadline;
@@ -101,24 +99,6 @@ fn a_command_of_exactly_the_limit_fits_and_one_byte_more_does_not() {
         })
     };
     assert_eq!(gate(len).encode(&command).unwrap().len(), len);
-    assert_eq!(gate(len - 1).encode(&command), Err(Error::TooLarge { len }));
-}
-
-#[test]
-fn a_full_service_has_room_for_those_it_has_and_for_nobody_else() {
-    let mut state = State::new();
-    let found = Command::Found {
-        cluster_id: ClusterId::new(1),
-        epoch: Epoch::new(1),
-    };
-    state.apply(LogIndex::new(1), &found);
-    for id in 0..INSTANCES_PER_SERVICE_MAX {
-        assert_eq!(check_room(&state, &key(id)), Ok(()), "{id}");
-        let index = NonZeroU64::MIN.saturating_add(id as u64 + 1);
-        state.apply(LogIndex::new(index.get()), &register(id));
-    }
-    let limit = Limit::InstancesPerService;
-    let refused = check_room(&state, &key(INSTANCES_PER_SERVICE_MAX));
-    assert_eq!(refused, Err(Rejection::LimitExceeded { limit }));
-    assert_eq!(check_room(&state, &key(0)), Ok(()));
+    let max = len - 1;
+    assert_eq!(gate(max).encode(&command), Err(Error::TooLarge { len, max }));
 }

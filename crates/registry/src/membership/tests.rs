@@ -41,7 +41,7 @@ fn a_wiped_node_does_not_come_back_as_the_member_it_was() {
             panic!("member 2 has this address");
         };
         assert!(
-            reason.contains("use a fresh address or remove member 2 first"),
+            reason.contains("belongs to member 2: join at an address that no member has"),
             "{reason}"
         );
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_consensus::{Calling, Consensus, RaftLog, peer_routes};
 use quorate_frontend::grpc;
-use quorate_model::{Epoch, Identity};
+use quorate_model::{Epoch, Identity, MemberId};
 use quorate_registry::{Limits, Registry};
 use quorate_storage::{FatalError, OnFatal};
 use rand::{Rng, RngExt as _};
@@ -43,7 +43,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         limits: Limits::default(),
         tasks: tasks.main.clone(),
     });
-    let peers = peer_routes(consensus.clone(), registry.admission());
+    let peers = peer_routes(consensus.clone(), registry.joining());
     let connections = incoming(peer_door, doors::PEER_CONNECTIONS_MAX, tasks.peers.stopping());
     doors::serve_peers(peers, connections, &tasks.peers);
     tokio::select! {
@@ -120,7 +120,7 @@ async fn found_if_founder(
     disk: &OpenDisk,
     random: &mut (dyn Rng + Send),
 ) -> Result<(), NodeError> {
-    if consensus.identity().member_id != identity::founder() {
+    if consensus.identity().member_id != MemberId::FIRST {
         return Ok(());
     }
     // Raft reports who the members are some time after it has started, if it knows any.
@@ -152,7 +152,7 @@ fn note_address(config: &Config, consensus: &Consensus) {
             now_peer = %now[0],
             now_client = %now[1],
             "the cluster knows this member under other addresses and goes on using them: start it with those, or \
-             remove it and join again as a new member"
+             wipe its data and let it join as a new member"
         );
     }
 }

@@ -22,8 +22,8 @@ pub enum NodeError {
     NoIdentity,
     /// It was to found a cluster, and one of its peers has one already.
     #[error(
-        "no cluster is founded here: {address} is {identity} already; to join it, start with --join {address}, and \
-         if this node was a member that lost its data, remove that member first"
+        "no cluster is founded here: {address} is {identity} already; to join it, start with --join {address}, at \
+         an address that no member has"
     )]
     AlreadyFounded {
         /// The peer door that was asked.

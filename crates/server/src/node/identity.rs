@@ -3,16 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
-use quorate_consensus::{AskError, Calling, Candidate, Connector, MemberInfo, identify, request_join};
+use quorate_consensus::{Applicant, AskError, Calling, Connector, MemberInfo, identify, request_join};
 use quorate_model::{Clock, ClusterId, DoorAddress, Identity, MemberId, limits};
 use rand::{Rng, RngExt as _};
 use tokio::time::sleep;
 
 use super::{NodeError, Parts};
 use crate::{Config, Start};
-
-/// The member that founds a cluster. Ids are given out from the next one on, so that nobody else ever has it.
-pub(super) const FOUNDER: u64 = 1;
 
 /// How long a peer may take to say who it is.
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,12 +33,12 @@ pub(super) async fn settle(config: &Config, parts: &mut Parts) -> Result<Identit
     match start {
         Start::Bootstrap { peers } => found(peers, &parts.connector, &mut *parts.random).await,
         Start::Join { members, calling } => {
-            let candidate = Candidate {
+            let applicant = Applicant {
                 nonce: parts.disk.join_nonce(&mut *parts.random)?,
                 info: member_info(config, *calling),
                 quota: limits::FORWARD_QUOTA,
             };
-            join(members, &candidate, &parts.connector, &*parts.clock).await
+            join(members, &applicant, &parts.connector, &*parts.clock).await
         }
         Start::Existing => Err(NodeError::NoIdentity),
     }
@@ -66,13 +63,13 @@ async fn found(
     tracing::info!(%cluster_id, "founding a cluster");
     Ok(Identity {
         cluster_id,
-        member_id: founder(),
+        member_id: MemberId::FIRST,
     })
 }
 
 async fn join(
     members: &[DoorAddress],
-    candidate: &Candidate,
+    applicant: &Applicant,
     connector: &Arc<dyn Connector>,
     clock: &dyn Clock,
 ) -> Result<Identity, NodeError> {
@@ -81,7 +78,7 @@ async fn join(
     loop {
         let mut problems = Vec::with_capacity(members.len());
         for address in members {
-            match request_join(connector, address, candidate, JOIN_TIMEOUT).await {
+            match request_join(connector, address, applicant, JOIN_TIMEOUT).await {
                 Ok(identity) => {
                     tracing::info!(%identity, by = %address, "let in");
                     return Ok(identity);
@@ -107,11 +104,6 @@ pub(super) fn member_info(config: &Config, calling: Calling) -> MemberInfo {
         client_address: config.doors().client().advertise().clone(),
         calling,
     }
-}
-
-/// The id of the founder.
-pub(super) fn founder() -> MemberId {
-    MemberId::try_from(FOUNDER).expect("it is not 0")
 }
 
 fn note_ignored(start: &Start, identity: Identity) {

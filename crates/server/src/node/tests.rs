@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use quorate_consensus::identify;
-use quorate_model::{DoorAddress, Identity};
+use quorate_model::{DoorAddress, Identity, MemberId};
 use quorate_storage::{DataDirError, MemoryDisk};
 use rand::{SeedableRng as _, rngs::StdRng};
 use tokio::{
@@ -141,7 +141,7 @@ impl Running {
 async fn nodes_found_a_cluster_join_it_and_stop() {
     let first = start(None, bootstrap()).await;
     let founder = first.identity().await;
-    assert_eq!(founder.member_id, identity::founder());
+    assert_eq!(founder.member_id, MemberId::FIRST);
 
     let nowhere = "127.0.0.1:1".parse().unwrap();
     let second = start(None, join(&[&nowhere, &first.peer_address])).await;

@@ -3,7 +3,7 @@
 use quorate_model::{InstancePatch, InstanceSpec, Metadata, SpecParts, Tags, limits::INSTANCES_PER_SERVICE_MAX};
 use quorate_state::{Change, Limit, Outcome, Rejection};
 
-use crate::samples::{Node, deregister, held, parts, register, spec, update, web};
+use crate::samples::{Node, deregister, held, key, parts, register, spec, update, web};
 
 fn over(limit: Limit) -> Outcome {
     Outcome::Rejected(Rejection::LimitExceeded { limit })
@@ -23,6 +23,12 @@ fn a_service_has_up_to_10_000_instances() {
     let one_more = register("one-more", held(80, "", 0));
     assert_eq!(node.apply_in_vain(&one_more), over(Limit::InstancesPerService));
     assert_eq!(node.state.service(&web()).unwrap().len(), INSTANCES_PER_SERVICE_MAX);
+
+    // Whoever asks before it registers is told the same.
+    let limit = Limit::InstancesPerService;
+    let refused = Err(Rejection::LimitExceeded { limit });
+    assert_eq!(node.state.check_room(&key("one-more")), refused);
+    assert_eq!(node.state.check_room(&key("i7")), Ok(()));
 
     // What is there already can still change, and what goes makes room.
     assert!(is(&node.apply(&register("i7", held(81, "", 0))).0, Change::Updated));

@@ -61,7 +61,7 @@ pub enum DataDirError {
         source: io::Error,
     },
     /// What is stored may have forgotten something that this member once promised.
-    #[error("the data in {} is damaged ({problem}): remove this member from the cluster, wipe the directory, and join again as a new member", path.display())]
+    #[error("the data in {} is damaged ({problem}): move the directory away and join again as a new member, at an address that no member has", path.display())]
     Damaged {
         /// The directory.
         path: PathBuf,

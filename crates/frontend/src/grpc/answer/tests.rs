@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quorate_model::{
     Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, InstanceKey, InstanceParts, InstanceSpec,
-    Metadata, Revision, SpecParts, Term,
+    MemberId, Metadata, Revision, SpecParts, Term,
 };
 
 use super::*;
@@ -112,7 +112,7 @@ fn what_is_known_is_in_the_header() {
     let message = header(Header {
         leader: Some(Leader {
             id: MemberId::FIRST,
-            client_address: Some("[::1]:7300".parse().unwrap()),
+            client_address: "[::1]:7300".parse().unwrap(),
         }),
         staleness: Some(Duration::from_millis(105)),
         ..some_header()

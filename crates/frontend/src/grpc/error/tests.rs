@@ -32,7 +32,13 @@ fn errors() -> Vec<(Error, Reason)> {
         retry_after: Duration::from_millis(70),
     };
     let mut errors = vec![
-        (Error::TooLarge { len: 1 << 20 }, Reason::RequestTooLarge),
+        (
+            Error::TooLarge {
+                len: 1 << 20,
+                max: 1 << 16,
+            },
+            Reason::RequestTooLarge,
+        ),
         (overloaded, Reason::Overloaded),
         (Error::ReadOnly { reason: problem() }, Reason::NotReady),
         (Error::NoLeader, Reason::NoLeader),
