@@ -29,12 +29,12 @@ use failure::Failure;
 /// a supervisor, seldom enough that nobody waits out the deadline for a wrong address.
 const UNREACHABLE_ROUNDS_MAX: u32 = 3;
 
-/// What a request does to the cluster.
+/// What a request is for, and with that how often it may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// Nothing: it may be sent as often as one likes.
+pub(crate) enum Purpose {
+    /// To learn something: it may be sent as often as one likes.
     Read,
-    /// It may change something: it is sent again only if it surely was not carried out.
+    /// To change something: it is sent again only if it surely was not carried out.
     Change,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Caller {
 
 /// The course of one request: how much time there is, and what has gone wrong so far.
 struct Course {
-    effect: Effect,
+    purpose: Purpose,
     until: Instant,
     backoff: Backoff,
     /// Rounds over all doors of which none could be reached, in a row.
@@ -84,7 +84,7 @@ impl Caller {
     }
 
     /// Sends `request` until a member takes it or the time is up.
-    pub(crate) async fn call<Q, M, T, F, R>(&self, effect: Effect, request: Q, send: F) -> Result<Answer<T>, Error>
+    pub(crate) async fn call<Q, M, T, F, R>(&self, purpose: Purpose, request: Q, send: F) -> Result<Answer<T>, Error>
     where
         Q: Message + Clone,
         Answer<T>: TryFrom<M, Error = InvalidField>,
@@ -92,7 +92,7 @@ impl Caller {
         R: Future<Output = Result<Response<M>, Status>>,
     {
         check_len(request.encoded_len())?;
-        let mut course = Course::new(effect, Instant::now() + self.deadline);
+        let mut course = Course::new(purpose, Instant::now() + self.deadline);
         let first = self.preferred.load(Ordering::Relaxed);
         loop {
             let mut last = None;
@@ -102,7 +102,7 @@ impl Caller {
                 let patience = course.patience(self.doors.len() - turn);
                 match door.ask(&request, &send, patience).await {
                     Ok(message) => {
-                        let answer = self.accept(effect, door, message)?;
+                        let answer = self.accept(purpose, door, message)?;
                         self.preferred.store(index, Ordering::Relaxed);
                         return Ok(answer);
                     }
@@ -116,13 +116,13 @@ impl Caller {
 
     /// An answer that has passed its check. Whatever is wrong with the answer to a change, somebody has given it:
     /// the change may have taken effect, here or in another cluster.
-    fn accept<M, T>(&self, effect: Effect, door: &Door, message: M) -> Result<Answer<T>, Error>
+    fn accept<M, T>(&self, purpose: Purpose, door: &Door, message: M) -> Result<Answer<T>, Error>
     where
         Answer<T>: TryFrom<M, Error = InvalidField>,
     {
-        self.check(door, message).map_err(|error| match effect {
-            Effect::Read => error,
-            Effect::Change => Error::OutcomeUnknown {
+        self.check(door, message).map_err(|error| match purpose {
+            Purpose::Read => error,
+            Purpose::Change => Error::OutcomeUnknown {
                 message: error.to_string(),
             },
         })
@@ -165,9 +165,9 @@ fn check_len(len: usize) -> Result<(), Error> {
 // === impl Course ===
 
 impl Course {
-    fn new(effect: Effect, until: Instant) -> Self {
+    fn new(purpose: Purpose, until: Instant) -> Self {
         Self {
-            effect,
+            purpose,
             until,
             backoff: Backoff::new(),
             unreachable_rounds: 0,
@@ -183,20 +183,20 @@ impl Course {
     /// How long the next attempt may take, when `doors` are still to be tried in this round. A read leaves
     /// time for the others, in case a member hangs; a change gets all there is, because it is not sent twice.
     fn patience(&self, doors: usize) -> Duration {
-        match self.effect {
-            Effect::Read => self.remaining() / u32::try_from(doors).unwrap_or(u32::MAX),
-            Effect::Change => self.remaining(),
+        match self.purpose {
+            Purpose::Read => self.remaining() / u32::try_from(doors).unwrap_or(u32::MAX),
+            Purpose::Change => self.remaining(),
         }
     }
 
     /// Ends the request, or hands the failure back if another attempt makes sense.
     fn survive(&mut self, failure: Failure) -> Result<Failure, Error> {
         match &failure {
-            Failure::Refused { .. } => return Err(failure.into_error(self.effect)),
+            Failure::Refused { .. } => return Err(failure.into_error(self.purpose)),
             Failure::Lost { .. } => {
                 self.reached = true;
-                if self.effect == Effect::Change {
-                    return Err(failure.into_error(self.effect));
+                if self.purpose == Purpose::Change {
+                    return Err(failure.into_error(self.purpose));
                 }
             }
             Failure::NotDone { retry_after, .. } => {
@@ -206,7 +206,7 @@ impl Course {
             Failure::Unreachable { .. } => {}
         }
         if self.remaining().is_zero() {
-            return Err(failure.into_error(self.effect));
+            return Err(failure.into_error(self.purpose));
         }
         Ok(failure)
     }
@@ -219,7 +219,7 @@ impl Course {
             .draw(&mut rng.lock().unwrap_or_else(PoisonError::into_inner));
         let wait = drawn.max(self.retry_after);
         if wait >= self.remaining() || self.unreachable_rounds >= UNREACHABLE_ROUNDS_MAX {
-            return Err(last.into_error(self.effect));
+            return Err(last.into_error(self.purpose));
         }
         tokio::time::sleep(wait).await;
         (self.reached, self.retry_after) = (false, Duration::ZERO);

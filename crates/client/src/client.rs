@@ -18,7 +18,7 @@ use tonic::transport::Channel;
 
 use crate::{
     Answer, Builder, Changed, Deregistered, Error, Instances, Registered, ServiceSummary, Status, answer,
-    call::{Caller, Effect},
+    call::{Caller, Purpose},
 };
 
 /// Largest answer that is taken, in bytes: the 10,000 instances that a service may have fit while they have
@@ -84,7 +84,7 @@ impl Client {
         };
         let request = pb::RegisterRequest::from(request);
         let send = |channel, request| async move { registry(channel).register(request).await };
-        self.caller.call(Effect::Change, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Changes parts of an instance. With a `generation`, only if that one is the current one.
@@ -98,7 +98,7 @@ impl Client {
         let key = self.key(service, id);
         let request = pb::UpdateRequest::from(Update { key, generation, patch });
         let send = |channel, request| async move { registry(channel).update(request).await };
-        self.caller.call(Effect::Change, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Takes an instance out of the catalog. With a `generation`, only if that one is the current one.
@@ -111,7 +111,7 @@ impl Client {
         let key = self.key(service, id);
         let request = pb::DeregisterRequest::from(Deregister { key, generation });
         let send = |channel, request| async move { registry(channel).deregister(request).await };
-        self.caller.call(Effect::Change, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// States whether an instance is meant to get traffic. With a `generation`, only if that one is the current one.
@@ -128,7 +128,7 @@ impl Client {
             availability,
         });
         let send = |channel, request| async move { registry(channel).set_availability(request).await };
-        self.caller.call(Effect::Change, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// One instance; [`Error::Refused`] with [`Reason::NotFound`](crate::Reason::NotFound) if it is not there.
@@ -141,7 +141,7 @@ impl Client {
         let key = self.key(service, id);
         let request = pb::GetInstanceRequest::from(GetInstance { key, consistency });
         let send = |channel, request| async move { registry(channel).get_instance(request).await };
-        self.caller.call(Effect::Read, request, send).await
+        self.caller.call(Purpose::Read, request, send).await
     }
 
     /// The instances of a service that `filter` asks for.
@@ -157,7 +157,7 @@ impl Client {
             consistency,
         });
         let send = |channel, request| async move { registry(channel).resolve(request).await };
-        self.caller.call(Effect::Read, request, send).await
+        self.caller.call(Purpose::Read, request, send).await
     }
 
     /// All services of the namespace, in the order of their names. Asks page by page, each with a deadline of
@@ -172,7 +172,7 @@ impl Client {
         loop {
             let send = |channel, request| async move { registry(channel).list_services(request).await };
             let answer: Answer<answer::Page<Vec<ServiceSummary>>> =
-                self.caller.call(Effect::Read, request.clone(), send).await?;
+                self.caller.call(Purpose::Read, request.clone(), send).await?;
             services.extend(answer.value.part);
             if !turn_page(&mut request.page_token, answer.value.next_page_token, &answer.header)? {
                 return Ok(Answer {
@@ -201,7 +201,8 @@ impl Client {
         };
         loop {
             let send = |channel, request| async move { registry(channel).list_instances(request).await };
-            let answer: Answer<answer::Page<Instances>> = self.caller.call(Effect::Read, request.clone(), send).await?;
+            let answer: Answer<answer::Page<Instances>> =
+                self.caller.call(Purpose::Read, request.clone(), send).await?;
             value.service_known |= answer.value.part.service_known;
             value.instances.extend(answer.value.part.instances);
             if !turn_page(&mut request.page_token, answer.value.next_page_token, &answer.header)? {
@@ -216,7 +217,7 @@ impl Client {
     /// How the member that answers sees itself and the cluster.
     pub async fn status(&self) -> Result<Answer<Status>, Error> {
         let send = |channel, request| async move { ClusterClient::new(channel).status(request).await };
-        self.caller.call(Effect::Read, StatusRequest {}, send).await
+        self.caller.call(Purpose::Read, StatusRequest {}, send).await
     }
 
     fn key(&self, service: &ServiceName, id: &InstanceId) -> InstanceKey {

@@ -6,7 +6,7 @@ use quorate_model::DoorAddress;
 use quorate_proto::status::{self, Reason, Retry};
 use tonic::{ConnectError, Status, TimeoutExpired};
 
-use crate::{Error, call::Effect};
+use crate::{Error, call::Purpose};
 
 /// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,13 +76,13 @@ impl Failure {
     }
 
     /// What the caller of a request is told that ends with this failure.
-    pub(super) fn into_error(self, effect: Effect) -> Error {
+    pub(super) fn into_error(self, purpose: Purpose) -> Error {
         match self {
             Self::Unreachable { message } | Self::NotDone { message, .. } => Error::Unavailable { message },
             Self::Refused { reason, message } => Error::Refused { reason, message },
-            Self::Lost { message } => match effect {
-                Effect::Read => Error::Deadline { message },
-                Effect::Change => Error::OutcomeUnknown { message },
+            Self::Lost { message } => match purpose {
+                Purpose::Read => Error::Deadline { message },
+                Purpose::Change => Error::OutcomeUnknown { message },
             },
         }
     }

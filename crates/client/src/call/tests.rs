@@ -150,9 +150,9 @@ fn caller(endpoints: impl IntoIterator<Item = DoorAddress>, deadline: Duration) 
     )
 }
 
-async fn ask(caller: &Caller, effect: Effect) -> Result<Answer<Report>, Error> {
+async fn ask(caller: &Caller, purpose: Purpose) -> Result<Answer<Report>, Error> {
     let send = |channel, request| async move { ClusterClient::new(channel).status(request).await };
-    caller.call(effect, StatusRequest {}, send).await
+    caller.call(purpose, StatusRequest {}, send).await
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_member_that_is_not_there_is_passed_over_for_good() {
     let (address, script) = members.start(&[]);
     let caller = caller([closed_door(), address], DEADLINE);
     for asked in 1..=2 {
-        ask(&caller, Effect::Change).await.unwrap();
+        ask(&caller, Purpose::Change).await.unwrap();
         assert_eq!(script.asked(), asked);
         assert_eq!(caller.preferred.load(Ordering::Relaxed), 1);
     }
@@ -179,7 +179,7 @@ async fn a_member_that_did_nothing_is_passed_over_even_for_a_change() {
         let mut members = Members::default();
         let (first, _) = members.start(&[Deed::Refuse(reason)]);
         let (second, script) = members.start(&[]);
-        ask(&caller([first, second], DEADLINE), Effect::Change).await.unwrap();
+        ask(&caller([first, second], DEADLINE), Purpose::Change).await.unwrap();
         assert_eq!(script.asked(), 1, "{reason}");
     }
 }
@@ -188,7 +188,7 @@ async fn a_member_that_did_nothing_is_passed_over_even_for_a_change() {
 async fn a_lone_member_is_asked_again_until_it_serves() {
     let mut members = Members::default();
     let (address, script) = members.start(&[Deed::Refuse(Reason::NoLeader), Deed::Refuse(Reason::NotReady)]);
-    ask(&caller([address], DEADLINE), Effect::Change).await.unwrap();
+    ask(&caller([address], DEADLINE), Purpose::Change).await.unwrap();
     assert_eq!(script.asked(), 3);
 }
 
@@ -197,7 +197,7 @@ async fn a_refusal_is_final() {
     let mut members = Members::default();
     let (first, _) = members.start(&[Deed::Refuse(Reason::StaleGeneration)]);
     let (second, script) = members.start(&[]);
-    let error = ask(&caller([first, second], DEADLINE), Effect::Change)
+    let error = ask(&caller([first, second], DEADLINE), Purpose::Change)
         .await
         .unwrap_err();
     let (reason, message) = (Reason::StaleGeneration, "no".to_owned());
@@ -214,7 +214,7 @@ async fn a_change_whose_answer_is_lost_is_not_sent_again() {
     ];
     for first in lost {
         let (second, script) = members.start(&[]);
-        let error = ask(&caller([first, second], DEADLINE), Effect::Change)
+        let error = ask(&caller([first, second], DEADLINE), Purpose::Change)
             .await
             .unwrap_err();
         assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error}");
@@ -227,7 +227,7 @@ async fn a_read_whose_answer_is_lost_is_sent_to_the_next() {
     let mut members = Members::default();
     let first = members.start_hanging_up();
     let (second, script) = members.start(&[]);
-    ask(&caller([first, second], DEADLINE), Effect::Read).await.unwrap();
+    ask(&caller([first, second], DEADLINE), Purpose::Read).await.unwrap();
     assert_eq!(script.asked(), 1);
 }
 
@@ -236,7 +236,7 @@ async fn a_member_that_hangs_leaves_a_read_time_for_the_next() {
     let mut members = Members::default();
     let (first, _) = members.start(&[Deed::Hang]);
     let (second, script) = members.start(&[]);
-    ask(&caller([first, second], Duration::from_millis(600)), Effect::Read)
+    ask(&caller([first, second], Duration::from_millis(600)), Purpose::Read)
         .await
         .unwrap();
     assert_eq!(script.asked(), 1);
@@ -247,9 +247,9 @@ async fn a_deadline_leaves_the_outcome_of_a_change_open_but_not_of_a_read() {
     let mut members = Members::default();
     let (address, script) = members.start(&[Deed::Hang, Deed::Hang]);
     let caller = caller([address], Duration::from_millis(200));
-    let error = ask(&caller, Effect::Change).await.unwrap_err();
+    let error = ask(&caller, Purpose::Change).await.unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error}");
-    let error = ask(&caller, Effect::Read).await.unwrap_err();
+    let error = ask(&caller, Purpose::Read).await.unwrap_err();
     assert!(
         matches!(&error, Error::Deadline { message } if message.contains("in time")),
         "{error}"
@@ -261,7 +261,7 @@ async fn a_deadline_leaves_the_outcome_of_a_change_open_but_not_of_a_read() {
 async fn a_member_is_told_how_much_time_there_is() {
     let mut members = Members::default();
     let (address, script) = members.start(&[]);
-    ask(&caller([address], DEADLINE), Effect::Read).await.unwrap();
+    ask(&caller([address], DEADLINE), Purpose::Read).await.unwrap();
     let asked = script.asked.lock().unwrap();
     let microseconds: u64 = asked[0].strip_suffix('u').unwrap().parse().unwrap();
     assert!((1..=3_000_000).contains(&microseconds), "{microseconds}");
@@ -271,7 +271,7 @@ async fn a_member_is_told_how_much_time_there_is() {
 async fn nobody_waits_out_the_deadline_when_no_member_is_there() {
     let started = Instant::now();
     let caller = caller([closed_door(), closed_door()], Duration::from_secs(600));
-    let error = ask(&caller, Effect::Change).await.unwrap_err();
+    let error = ask(&caller, Purpose::Change).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
     assert!(started.elapsed() < Duration::from_secs(60));
 }
@@ -280,7 +280,7 @@ async fn nobody_waits_out_the_deadline_when_no_member_is_there() {
 async fn a_member_that_never_serves_is_given_up_at_the_deadline() {
     let mut members = Members::default();
     let (address, _) = members.start(&[Deed::Refuse(Reason::NoQuorum); 100]);
-    let error = ask(&caller([address], Duration::from_millis(700)), Effect::Change)
+    let error = ask(&caller([address], Duration::from_millis(700)), Purpose::Change)
         .await
         .unwrap_err();
     assert!(
@@ -316,8 +316,8 @@ async fn an_answer_from_another_cluster_is_not_taken() {
     let (first, _) = members.start_in(7, &[Deed::Answer, Deed::Refuse(Reason::Stopping)]);
     let (second, _) = members.start_in(8, &[]);
     let caller = caller([first, second.clone()], DEADLINE);
-    ask(&caller, Effect::Read).await.unwrap();
-    let error = ask(&caller, Effect::Read).await.unwrap_err();
+    ask(&caller, Purpose::Read).await.unwrap();
+    let error = ask(&caller, Purpose::Read).await.unwrap_err();
     let (expected, found) = (ClusterId::new(7), ClusterId::new(8));
     let endpoint = second.to_string();
     assert_eq!(
@@ -329,7 +329,7 @@ async fn an_answer_from_another_cluster_is_not_taken() {
         }
     );
     // The next request is not for it, but for the member that answered well.
-    ask(&caller, Effect::Read).await.unwrap();
+    ask(&caller, Purpose::Read).await.unwrap();
 }
 
 #[tokio::test]
@@ -341,12 +341,12 @@ async fn a_change_whose_answer_is_wrong_may_have_taken_effect() {
     );
     let (other, _) = members.start_in(8, &[]);
     let caller = caller([ours, other], DEADLINE);
-    ask(&caller, Effect::Change).await.unwrap();
+    ask(&caller, Purpose::Change).await.unwrap();
 
-    let error = ask(&caller, Effect::Read).await.unwrap_err();
+    let error = ask(&caller, Purpose::Read).await.unwrap_err();
     assert!(matches!(error, Error::BadAnswer { .. }), "{error}");
     for problem in ["does not understand", "belongs to cluster"] {
-        let error = ask(&caller, Effect::Change).await.unwrap_err();
+        let error = ask(&caller, Purpose::Change).await.unwrap_err();
         assert!(
             matches!(&error, Error::OutcomeUnknown { message } if message.contains(problem)),
             "{error}"
@@ -363,7 +363,7 @@ async fn a_request_over_the_limit_is_not_sent() {
     };
     let send = |_, _| async { Ok(Response::new(report(7))) };
     let error = caller
-        .call::<_, _, Report, _, _>(Effect::Change, request, send)
+        .call::<_, _, Report, _, _>(Purpose::Change, request, send)
         .await
         .unwrap_err();
     assert!(
