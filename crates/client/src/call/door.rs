@@ -1,6 +1,6 @@
 //! The client door of one member, and the connection to it.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use quorate_model::DoorAddress;
 use tokio::{sync::OnceCell, time::timeout};
@@ -9,7 +9,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::call::failure::Failure;
+use crate::call::failure::{self, Failure};
 
 /// How often an idle-looking connection with a request under way is asked for a sign of life.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -63,7 +63,8 @@ impl Door {
         };
         match timeout(limit, self.channel.get_or_try_init(|| self.connect())).await {
             Ok(Ok(channel)) => Ok(channel.clone()),
-            Ok(Err(error)) => Err(unreachable(&innermost(&error))),
+            // Those above the last one only say "transport error".
+            Ok(Err(error)) => Err(unreachable(&failure::chain(&error).last().unwrap_or(&error))),
             Err(_) => Err(unreachable(&format_args!("no connection within {limit:.1?}"))),
         }
     }
@@ -82,13 +83,4 @@ impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)
     }
-}
-
-/// The error at the bottom: those above only say "transport error".
-fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost
 }

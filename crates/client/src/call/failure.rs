@@ -1,6 +1,6 @@
 //! How one attempt at one member failed, by what it says about the effect of the request.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as StdError, iter, time::Duration};
 
 use quorate_model::DoorAddress;
 use quorate_proto::status::{self, Reason, Retry};
@@ -42,11 +42,11 @@ pub(super) enum Failure {
 impl Failure {
     /// Judges the status that a call to the member at `address` ended with.
     pub(super) fn from_status(address: &DoorAddress, status: &Status) -> Self {
-        if has_source::<TimeoutExpired>(status) {
+        if is_caused_by::<TimeoutExpired>(status) {
             return Self::no_answer(address);
         }
         // A channel whose connection had broken failed to get another one: nothing was sent.
-        if has_source::<ConnectError>(status) {
+        if is_caused_by::<ConnectError>(status) {
             let message = format!(
                 "cannot reach {address}: {}; is a member running there?",
                 status.message()
@@ -89,13 +89,11 @@ impl Failure {
 }
 
 /// Whether an error of this type is what the status was made of on this side of the wire.
-fn has_source<E: std::error::Error + 'static>(status: &Status) -> bool {
-    let mut source = status.source();
-    while let Some(error) = source {
-        if error.is::<E>() {
-            return true;
-        }
-        source = error.source();
-    }
-    false
+fn is_caused_by<E: StdError + 'static>(status: &Status) -> bool {
+    chain(status).any(|error| error.is::<E>())
+}
+
+/// An error and those that it was made of, down to the first one.
+pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
 }
