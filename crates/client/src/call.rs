@@ -191,21 +191,20 @@ impl Course {
 
     /// Ends the request, or hands the failure back if another attempt makes sense.
     fn survive(&mut self, failure: Failure) -> Result<Failure, Error> {
-        match &failure {
-            Failure::Refused { .. } => return Err(failure.into_error(self.purpose)),
+        let is_final = match &failure {
+            Failure::Refused { .. } => true,
             Failure::Lost { .. } => {
                 self.reached = true;
-                if self.purpose == Purpose::Change {
-                    return Err(failure.into_error(self.purpose));
-                }
+                self.purpose == Purpose::Change
             }
             Failure::NotDone { retry_after, .. } => {
                 self.reached = true;
                 self.retry_after = self.retry_after.max(*retry_after);
+                false
             }
-            Failure::Unreachable { .. } => {}
-        }
-        if self.remaining().is_zero() {
+            Failure::Unreachable { .. } => false,
+        };
+        if is_final || self.remaining().is_zero() {
             return Err(failure.into_error(self.purpose));
         }
         Ok(failure)

@@ -17,7 +17,7 @@ use quorate_proto::{
 use tonic::transport::Channel;
 
 use crate::{
-    Answer, Builder, Changed, Deregistered, Error, Instances, Registered, ServiceSummary, Status, answer,
+    Answer, Builder, Changed, Deregistered, Error, Header, Instances, Registered, ServiceSummary, Status, answer,
     call::{Caller, Purpose},
 };
 
@@ -241,7 +241,7 @@ fn registry(channel: Channel) -> RegistryClient<Channel> {
 }
 
 /// Moves on to the page behind `token`; false if there is none. A token that does not move would never end.
-fn turn_page(token: &mut String, next: String, header: &crate::Header) -> Result<bool, Error> {
+fn turn_page(token: &mut String, next: String, header: &Header) -> Result<bool, Error> {
     if next.is_empty() {
         return Ok(false);
     }
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn pages_are_turned_to_the_last_and_never_in_a_circle() {
-        let header = crate::Header {
+        let header = Header {
             cluster_id: ClusterId::new(1),
             epoch: Epoch::ZERO,
             member_id: MemberId::FIRST,

@@ -58,9 +58,7 @@ impl Door {
     /// The connection to the member. Whatever goes wrong here, nothing has been sent.
     async fn connected(&self, patience: Duration) -> Result<Channel, Failure> {
         let limit = patience.min(self.connect_timeout);
-        let unreachable = |problem: &dyn fmt::Display| Failure::Unreachable {
-            message: format!("cannot reach {}: {problem}; is a member running there?", self.address),
-        };
+        let unreachable = |problem: &dyn fmt::Display| Failure::unreachable(&self.address, problem);
         match timeout(limit, self.channel.get_or_try_init(|| self.connect())).await {
             Ok(Ok(channel)) => Ok(channel.clone()),
             // Those above the last one only say "transport error".

@@ -1,6 +1,6 @@
 //! How one attempt at one member failed, by what it says about the effect of the request.
 
-use std::{error::Error as StdError, iter, time::Duration};
+use std::{error::Error as StdError, fmt, iter, time::Duration};
 
 use quorate_model::DoorAddress;
 use quorate_proto::status::{self, Reason, Retry};
@@ -47,11 +47,7 @@ impl Failure {
         }
         // A channel whose connection had broken failed to get another one: nothing was sent.
         if is_caused_by::<ConnectError>(status) {
-            let message = format!(
-                "cannot reach {address}: {}; is a member running there?",
-                status.message()
-            );
-            return Self::Unreachable { message };
+            return Self::unreachable(address, &status.message());
         }
         let reason = Reason::of(status);
         match reason.retry() {
@@ -67,6 +63,12 @@ impl Failure {
                 message: format!("{address}: {}", status.message()),
             },
         }
+    }
+
+    /// There is no connection to the member at `address`.
+    pub(super) fn unreachable(address: &DoorAddress, problem: &dyn fmt::Display) -> Self {
+        let message = format!("cannot reach {address}: {problem}; is a member running there?");
+        Self::Unreachable { message }
     }
 
     /// The member at `address` did not answer in the time that it was given.
@@ -90,7 +92,7 @@ impl Failure {
 
 /// Whether an error of this type is what the status was made of on this side of the wire.
 fn is_caused_by<E: StdError + 'static>(status: &Status) -> bool {
-    chain(status).any(|error| error.is::<E>())
+    chain(status).any(<dyn StdError>::is::<E>)
 }
 
 /// An error and those that it was made of, down to the first one.
