@@ -29,8 +29,9 @@ use signals::Signals;
 /// some more.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// How long members may take to stop before they are killed.
-const STOP_MAX: Duration = Duration::from_secs(10);
+/// How long members may take to stop before they are killed: a node that hands leadership over and lets requests
+/// end takes 15 seconds at most.
+const STOP_MAX: Duration = Duration::from_secs(20);
 
 /// How often it is looked what has become of the members.
 const POLL: Duration = Duration::from_millis(50);
