@@ -1,7 +1,7 @@
 //! Reads: first the barrier that their consistency asks for, then an immutable view.
 
 mod freshness;
-mod probe;
+mod meter;
 mod rounds;
 
 use std::{sync::Arc, time::Duration};
@@ -46,8 +46,8 @@ impl<Q: Quorum> Reader<Q> {
     }
 
     /// Starts the task that keeps measuring how fresh this member is, and whether it is ready.
-    pub(crate) fn start_probe(&self, readiness: Readiness, tasks: &Tasks) {
-        probe::start(self.clone(), readiness, tasks);
+    pub(crate) fn start_meter(&self, readiness: Readiness, tasks: &Tasks) {
+        meter::start(self.clone(), readiness, tasks);
     }
 
     /// A view that is as fresh as `consistency` asks for.

@@ -71,7 +71,7 @@ impl Registry {
         } = parts;
         let reader = Reader::start(consensus.clone(), Arc::clone(&clock), limits, &tasks);
         let readiness = Readiness::default();
-        reader.start_probe(readiness.clone(), &tasks);
+        reader.start_meter(readiness.clone(), &tasks);
         let membership = Membership::new(consensus.clone(), connector, Arc::clone(&clock));
         membership.start_promoter(&tasks);
         let shared = Shared {

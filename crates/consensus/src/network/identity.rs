@@ -10,6 +10,7 @@ use std::{
 };
 
 use quorate_model::{ClusterId, Identity, MemberId};
+use quorate_proto::status::Reason;
 use tonic::{
     Request, Status,
     metadata::MetadataMap,
@@ -40,6 +41,12 @@ pub(crate) struct CheckIdentity {
     identity: Identity,
     /// What was logged already: a node at the wrong place calls ten times a second.
     told: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Why a call is refused.
+struct Refusal {
+    reason: Reason,
+    problem: String,
 }
 
 // === impl Introduce ===
@@ -84,26 +91,25 @@ impl CheckIdentity {
         }
     }
 
-    fn check(&self, metadata: &MetadataMap) -> Result<(), String> {
+    fn check(&self, metadata: &MetadataMap) -> Result<(), Refusal> {
         let cluster_id: ClusterId = word(metadata, CLUSTER)?;
         let from: MemberId = word(metadata, FROM)?;
         let to: MemberId = word(metadata, TO)?;
-        let Identity {
-            cluster_id: own_cluster_id,
-            member_id,
-        } = self.identity;
-        if cluster_id != own_cluster_id {
-            return Err(format!(
-                "this member belongs to cluster {own_cluster_id}, not {cluster_id}"
-            ));
+        let own = self.identity;
+        let refused = |reason, problem| Err(Refusal { reason, problem });
+        if cluster_id != own.cluster_id {
+            let problem = format!("this member belongs to cluster {}, not {cluster_id}", own.cluster_id);
+            return refused(Reason::WrongCluster, problem);
         }
-        if to != member_id {
-            return Err(format!("this is member {member_id}, not {to}"));
+        if to != own.member_id {
+            return refused(
+                Reason::WrongMember,
+                format!("this is member {}, not {to}", own.member_id),
+            );
         }
-        if from == member_id {
-            return Err(format!(
-                "member {member_id} calls itself: two processes share an id or an address"
-            ));
+        if from == own.member_id {
+            let problem = format!("member {from} calls itself: two processes share an id or an address");
+            return refused(Reason::WrongMember, problem);
         }
         Ok(())
     }
@@ -113,20 +119,20 @@ impl Interceptor for CheckIdentity {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         match self.check(request.metadata()) {
             Ok(()) => Ok(request),
-            Err(problem) => {
+            Err(Refusal { reason, problem }) => {
                 self.tell(&problem);
-                Err(Status::failed_precondition(problem))
+                Err(reason.status(problem))
             }
         }
     }
 }
 
-fn word<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Result<T, String> {
-    metadata
-        .get(key)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.parse().ok())
-        .ok_or_else(|| format!("the metadata {key} is missing or malformed"))
+fn word<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Result<T, Refusal> {
+    let word = metadata.get(key).and_then(|value| value.to_str().ok()?.parse().ok());
+    word.ok_or_else(|| Refusal {
+        reason: Reason::InvalidArgument,
+        problem: format!("the metadata {key} is missing or malformed"),
+    })
 }
 
 #[cfg(test)]
@@ -190,6 +196,6 @@ mod tests {
     #[test]
     fn a_call_without_an_introduction_is_refused() {
         let status = CheckIdentity::new(identity(7, 2)).call(Request::new(())).unwrap_err();
-        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+        assert_eq!(Reason::of(&status), Reason::InvalidArgument);
     }
 }

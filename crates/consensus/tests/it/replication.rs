@@ -78,8 +78,8 @@ async fn a_leader_that_is_cut_off_confirms_and_commits_nothing() {
     cluster.converge().await;
 }
 
-#[tokio::test]
-async fn a_member_that_was_away_for_long_gets_a_snapshot() {
+/// A cluster, its leader, and a member that is back after the log that it lacks has become a snapshot.
+async fn back_after_a_long_time() -> (Cluster, u64, u64) {
     let retention = Retention {
         snapshot_every_entries: 50,
         keep_entries: 5,
@@ -92,6 +92,12 @@ async fn a_member_that_was_away_for_long_gets_a_snapshot() {
         cluster.write(leader, nonce).await;
     }
     cluster.restart(away, disk).await;
+    (cluster, leader, away)
+}
+
+#[tokio::test]
+async fn a_member_that_was_away_for_long_gets_a_snapshot() {
+    let (cluster, leader, away) = back_after_a_long_time().await;
     cluster.write(leader, 201).await;
     cluster.converge().await;
     let records = cluster.nodes[&away].disk.durable_records();
@@ -103,18 +109,7 @@ async fn a_member_that_was_away_for_long_gets_a_snapshot() {
 
 #[tokio::test]
 async fn a_member_that_installed_a_snapshot_starts_from_it() {
-    let retention = Retention {
-        snapshot_every_entries: 50,
-        keep_entries: 5,
-    };
-    let mut cluster = Cluster::of(3, retention).await;
-    let leader = cluster.leader().await;
-    let away = (1..=3).find(|id| *id != leader).unwrap();
-    let disk = cluster.crash(away).await;
-    for nonce in 1..=200 {
-        cluster.write(leader, nonce).await;
-    }
-    cluster.restart(away, disk).await;
+    let (mut cluster, leader, away) = back_after_a_long_time().await;
     cluster.converge().await;
     let disk = cluster.crash(away).await;
     cluster.restart(away, disk).await;

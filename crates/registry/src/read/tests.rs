@@ -226,7 +226,7 @@ async fn a_view_is_not_taken_for_fresher_than_it_was_when_it_was_loaded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_probe_keeps_measuring_and_makes_the_member_ready() {
+async fn the_meter_keeps_measuring_and_makes_the_member_ready() {
     let (script, mut requests) = Script::new(Some(2));
     script.set_applied(5);
     let tasks = Tasks::new(Handle::current());
@@ -237,7 +237,7 @@ async fn the_probe_keeps_measuring_and_makes_the_member_ready() {
         &tasks,
     );
     let readiness = Readiness::default();
-    reader.start_probe(readiness.clone(), &tasks);
+    reader.start_meter(readiness.clone(), &tasks);
     let mut ready = readiness.subscribe();
     for _ in 0..3 {
         requests.recv().await.unwrap().answer(Ok(5));

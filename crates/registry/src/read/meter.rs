@@ -16,7 +16,7 @@ const TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Starts the task.
 pub(super) fn start(reader: Reader<impl Quorum>, readiness: Readiness, tasks: &Tasks) {
-    tasks.spawn("freshness-probe", Policy::Essential, run(reader, readiness));
+    tasks.spawn("freshness-meter", Policy::Essential, run(reader, readiness));
 }
 
 async fn run(reader: Reader<impl Quorum>, readiness: Readiness) {
