@@ -1,10 +1,12 @@
 //! The command line, parsed into values of the model: what is wrong with a value is said before anything is sent.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use quorate_model::{DoorAddress, Generation, InstanceId, NamespaceName, ServiceName};
+use quorate_model::{DoorAddress, Generation, InstanceId, NamespaceName, ServiceName, Tag, Tags};
+
+use crate::failure::Failure;
 
 mod dev;
 mod duration;
@@ -146,6 +148,12 @@ pub(crate) struct InstancesArgs {
 pub(crate) struct CompletionArgs {
     /// The shell.
     pub(crate) shell: Shell,
+}
+
+/// What all `--tag` flags of a verb say together.
+fn tag_set(flags: &[Tag]) -> Result<Tags, Failure> {
+    let tags: BTreeSet<_> = flags.iter().cloned().collect();
+    Tags::try_from(tags).map_err(|problem| Failure::flag("--tag", &problem))
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! Flags of the verbs that read the catalog.
 
 use clap::Args;
-use quorate_model::{Consistency, Selector, ServiceName, Tag, VersionRequirement, ZoneName};
+use quorate_model::{
+    Consistency, Filter, Include, Selector, Selectors, ServiceName, Tag, VersionRequirement, ZoneName,
+};
+
+use super::tag_set;
+use crate::failure::Failure;
 
 /// Flags of every verb that reads.
 #[derive(Debug, Clone, Copy, Args)]
@@ -19,21 +24,38 @@ pub(crate) struct ResolveArgs {
     pub(crate) service: ServiceName,
     /// The version: exactly this one, or a range such as `^1.2` or `>=1.2, <3`.
     #[arg(long, value_name = "REQ")]
-    pub(crate) version: Option<VersionRequirement>,
+    version: Option<VersionRequirement>,
     /// A tag that the instances have; may be repeated.
     #[arg(long = "tag", value_name = "T")]
-    pub(crate) tags: Vec<Tag>,
+    tags: Vec<Tag>,
     /// A condition on the metadata: `k=v`, `k!=v`, `k` (is there) or `!k` (is not there); may be repeated.
     #[arg(long = "meta", value_name = "SEL")]
-    pub(crate) metadata: Vec<Selector>,
+    metadata: Vec<Selector>,
     /// The zone that the instances run in.
     #[arg(long)]
-    pub(crate) zone: Option<ZoneName>,
+    zone: Option<ZoneName>,
     /// Draining, disabled and unhealthy ones too.
     #[arg(long)]
-    pub(crate) all: bool,
+    all: bool,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+}
+
+// === impl ResolveArgs ===
+
+impl ResolveArgs {
+    /// Which instances are asked for.
+    pub(crate) fn filter(&self) -> Result<Filter, Failure> {
+        let metadata = Selectors::try_from(self.metadata.clone());
+        Ok(Filter {
+            version: self.version.clone(),
+            tags: tag_set(&self.tags)?,
+            metadata: metadata.map_err(|problem| Failure::flag("--meta", &problem))?,
+            zone: self.zone.clone(),
+            include: if self.all { Include::All } else { Include::Usable },
+            ..Filter::default()
+        })
+    }
 }
 
 fn consistency(text: &str) -> Result<Consistency, String> {

@@ -6,10 +6,10 @@ use clap::Args;
 use quorate_client::{Lifetime, Registration};
 use quorate_model::{
     Address, Endpoint, Holder, InstanceSpec, InvalidValue, Locality, Metadata, MetadataKey, MetadataValue, Owner, Port,
-    ProtocolName, SpecParts, Tag, Tags, Takeover, Version, Weight, ZoneName,
+    ProtocolName, SpecParts, Tag, Takeover, Version, Weight, ZoneName,
 };
 
-use super::{InstanceArgs, duration};
+use super::{InstanceArgs, duration, tag_set};
 use crate::failure::Failure;
 
 /// See [`Verb::Register`](super::Verb::Register).
@@ -74,7 +74,7 @@ impl RegisterArgs {
                 zone: self.zone.clone(),
             },
             metadata: self.metadata().map_err(|problem| Failure::flag("--meta", &problem))?,
-            tags: Tags::parse(self.tags.iter().map(Tag::as_str)).map_err(|problem| Failure::flag("--tag", &problem))?,
+            tags: tag_set(&self.tags)?,
             holder: Holder {
                 owner: self.owner.clone(),
                 incarnation: None,
@@ -102,11 +102,13 @@ impl RegisterArgs {
     }
 
     fn lifetime(&self) -> Lifetime {
-        let ttl_ms = self
-            .ttl
-            .and_then(|ttl| u64::try_from(ttl.as_millis()).ok())
-            .and_then(NonZeroU64::new);
-        ttl_ms.map_or(Lifetime::Persistent, |ttl_ms| Lifetime::Ttl { ttl_ms })
+        let Some(ttl) = self.ttl else {
+            return Lifetime::Persistent;
+        };
+        let ttl_ms = u64::try_from(ttl.as_millis()).ok().and_then(NonZeroU64::new);
+        Lifetime::Ttl {
+            ttl_ms: ttl_ms.expect("a time on the command line is a number of milliseconds from 1 to a day"),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 use quorate_client::Lifetime;
-use quorate_model::Consistency;
+use quorate_model::{Consistency, Filter, Include};
 
 use super::*;
 
@@ -79,6 +79,26 @@ fn a_registration_says_what_its_flags_say() {
 }
 
 #[test]
+fn a_filter_says_what_its_flags_say() {
+    let line = "resolve payments --version ^1 --zone z --tag blue --tag canary --tag blue --meta k=v --meta !e --all";
+    let Verb::Resolve(args) = parse(line).verb else {
+        panic!("not resolve")
+    };
+    let filter = args.filter().unwrap();
+    let tags: Vec<_> = filter.tags.iter().map(Tag::as_str).collect();
+    assert_eq!(tags, ["blue", "canary"]);
+    let expected = Filter {
+        version: Some("^1".parse().unwrap()),
+        tags: filter.tags.clone(),
+        metadata: vec!["k=v".parse().unwrap(), "!e".parse().unwrap()].try_into().unwrap(),
+        zone: Some("z".parse().unwrap()),
+        include: Include::All,
+        ..Filter::default()
+    };
+    assert_eq!(filter, expected);
+}
+
+#[test]
 fn what_only_shows_together_is_a_mistake_of_usage_too() {
     let register = "register payments --id a --address 10.0.0.1 --port 8080";
     let tags: Vec<_> = (0..65).map(|n| format!("--tag t{n}")).collect();
@@ -92,10 +112,18 @@ fn what_only_shows_together_is_a_mistake_of_usage_too() {
         };
         let failure = args.registration().unwrap_err();
         assert!(
-            matches!(&failure, crate::failure::Failure::Usage(message) if message.contains(part)),
+            matches!(&failure, Failure::Usage(message) if message.contains(part)),
             "{failure}"
         );
     }
+    let Verb::Resolve(args) = parse(&format!("resolve payments{tags}")).verb else {
+        panic!("not resolve")
+    };
+    let failure = args.filter().unwrap_err();
+    assert!(
+        matches!(&failure, Failure::Usage(message) if message.contains("limit of 64")),
+        "{failure}"
+    );
 }
 
 #[test]

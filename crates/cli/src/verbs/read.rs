@@ -1,7 +1,7 @@
 //! Verbs that read.
 
 use quorate_client::{Answer, Instances};
-use quorate_model::{Filter, Include, Selectors, ServiceName, Tag, Tags};
+use quorate_model::ServiceName;
 
 use super::Session;
 use crate::{
@@ -11,8 +11,9 @@ use crate::{
 };
 
 pub(super) async fn resolve(session: &Session, args: &ResolveArgs) -> Result<(), Failure> {
-    let filter = filter(args)?;
-    let request = session.client.resolve(&args.service, filter, args.read.consistency);
+    let request = session
+        .client
+        .resolve(&args.service, args.filter()?, args.read.consistency);
     let answer = session.answer(request).await?;
     print_instances(session, &args.service, &answer)
 }
@@ -40,17 +41,4 @@ fn print_instances(session: &Session, service: &ServiceName, answer: &Answer<Ins
         return Ok(());
     }
     Err(session.no_service(service))
-}
-
-fn filter(args: &ResolveArgs) -> Result<Filter, Failure> {
-    let tags = Tags::parse(args.tags.iter().map(Tag::as_str)).map_err(|problem| Failure::flag("--tag", &problem))?;
-    let metadata = Selectors::try_from(args.metadata.clone()).map_err(|problem| Failure::flag("--meta", &problem))?;
-    Ok(Filter {
-        version: args.version.clone(),
-        tags,
-        metadata,
-        zone: args.zone.clone(),
-        include: if args.all { Include::All } else { Include::Usable },
-        ..Filter::default()
-    })
 }
