@@ -109,7 +109,7 @@ pub(crate) enum Verb {
     /// Exits with 3 if it is not there.
     Disable(InstanceArgs),
     /// Show how the member that answers sees itself and the cluster.
-    Status,
+    Status(StatusArgs),
     /// Print a script that completes commands in a shell.
     Completion(CompletionArgs),
 }
@@ -141,6 +141,14 @@ pub(crate) struct InstancesArgs {
     pub(crate) service: ServiceName,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+}
+
+/// See [`Verb::Status`].
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Exit with 4 unless that member is ready: it has caught up with a leader that a quorum confirms.
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 /// See [`Verb::Completion`].

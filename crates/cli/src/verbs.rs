@@ -38,7 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Resolve(args) => block_on(global, async |session| read::resolve(session, &args).await),
         Verb::Services(args) => block_on(global, async |session| read::services(session, args).await),
         Verb::Instances(args) => block_on(global, async |session| read::instances(session, &args).await),
-        Verb::Status => block_on(global, async |session| read::status(session).await),
+        Verb::Status(args) => block_on(global, async |session| read::status(session, &args).await),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! The supervisor of a cluster: ready, stopped, killed.
+//! The supervisor of a cluster: ready, stopped, killed; and a member that is killed under it.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -6,7 +6,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU16, Ordering},
     thread,
     time::Duration,
@@ -20,21 +20,23 @@ const LIMIT_MS: u64 = 60_000;
 
 const POLL_MS: u64 = 10;
 
-/// A supervisor of one member, in memory.
+/// A supervisor of members in memory.
 struct Dev {
     child: Child,
+    /// The client door of the first member.
     door: SocketAddr,
     /// Where it makes its temporary directory.
     temporary: TempDir,
 }
 
 impl Dev {
-    /// Starts it and waits for its line.
-    fn start() -> Self {
-        let base_port = free_base_port();
+    /// Starts it with so many members and waits for its line.
+    fn start(nodes: u16) -> Self {
+        let base_port = free_base_port(nodes);
         let temporary = tempfile::tempdir().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_quorate"))
-            .args(["dev", "--memory", "--nodes=1", &format!("--base-port={base_port}")])
+            .args(["dev", "--memory"])
+            .args([format!("--nodes={nodes}"), format!("--base-port={base_port}")])
             .env("TMPDIR", temporary.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -57,6 +59,24 @@ impl Dev {
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().cast_signed()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills a member by the process id that the supervisor has told.
+    fn kill_member(&mut self, number: u16) {
+        let start = format!("quorate: member {number}: pid ");
+        let mut said = BufReader::new(self.child.stderr.as_mut().unwrap()).lines();
+        let pid = said.find_map(|line| Some(line.unwrap().strip_prefix(&start)?.split_once(',')?.0.to_owned()));
+        let pid = Pid::from_raw(pid.unwrap().parse().unwrap()).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    /// Asks the first member for its status.
+    fn status(&self, flags: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .args(["status", &format!("--endpoints={}", self.door)])
+            .args(flags)
+            .output()
+            .unwrap()
     }
 
     fn stderr(&mut self) -> String {
@@ -87,15 +107,15 @@ impl Drop for Dev {
     }
 }
 
-/// A base port whose doors are free, below the ports that the system hands out to everybody.
-fn free_base_port() -> u16 {
+/// A base port whose doors are free for so many members, below the ports that the system hands out to everybody.
+fn free_base_port(nodes: u16) -> u16 {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     // Different test processes begin at different ports.
     let first = u16::try_from(std::process::id() % 100).unwrap() * 200;
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     loop {
         let base_port = 10_000 + (first + TRIED.fetch_add(200, Ordering::Relaxed)) % 20_000;
-        if is_free(base_port + 1) && is_free(base_port + 101) {
+        if (1..=nodes).all(|number| is_free(base_port + number) && is_free(base_port + 100 + number)) {
             return base_port;
         }
     }
@@ -115,7 +135,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 #[test]
 fn a_signal_stops_the_members_and_ends_well() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let mut dev = Dev::start();
+        let mut dev = Dev::start(1);
         assert!(dev.has_member() && dev.has_files());
         dev.signal(signal);
         assert_eq!(dev.ended().code(), Some(0), "{signal:?}");
@@ -126,7 +146,7 @@ fn a_signal_stops_the_members_and_ends_well() {
 #[test]
 #[cfg(target_os = "linux")]
 fn members_die_with_a_supervisor_that_is_killed() {
-    let mut dev = Dev::start();
+    let mut dev = Dev::start(1);
     dev.signal(Signal::KILL);
     dev.ended();
     wait_until("the member has died", || !dev.has_member());
@@ -134,7 +154,7 @@ fn members_die_with_a_supervisor_that_is_killed() {
 
 #[test]
 fn a_port_in_use_ends_it_before_anything_starts() {
-    let port = free_base_port() + 1;
+    let port = free_base_port(1) + 1;
     let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
         .args(["dev", "--memory", "--nodes=1", &format!("--base-port={}", port - 1)])
@@ -148,4 +168,23 @@ fn a_port_in_use_ends_it_before_anything_starts() {
         "{stderr}"
     );
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_member_without_a_quorum_tells_its_status_but_is_not_ready() {
+    let mut dev = Dev::start(2);
+    assert_eq!(dev.status(&["--ready"]).status.code(), Some(0));
+    dev.kill_member(2);
+    wait_until("the first member is not ready", || {
+        dev.status(&["--ready"]).status.code() == Some(4)
+    });
+    assert_eq!(dev.status(&[]).status.code(), Some(0));
+    let told = dev.status(&["--ready"]);
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&told.stdout),
+        String::from_utf8_lossy(&told.stderr),
+    );
+    assert!(stdout.contains("not ready"), "{stdout}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("member 1 is not ready"), "{stderr}");
 }

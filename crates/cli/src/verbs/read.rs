@@ -5,7 +5,7 @@ use quorate_model::ServiceName;
 
 use super::Session;
 use crate::{
-    args::{InstancesArgs, ReadArgs, ResolveArgs},
+    args::{InstancesArgs, ReadArgs, ResolveArgs, StatusArgs},
     failure::Failure,
     output::{InstancesView, ServicesView, StatusView},
 };
@@ -29,9 +29,16 @@ pub(super) async fn services(session: &Session, args: ReadArgs) -> Result<(), Fa
     session.print(&ServicesView::from(&answer))
 }
 
-pub(super) async fn status(session: &Session) -> Result<(), Failure> {
+pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<(), Failure> {
     let answer = session.answer(session.client.status()).await?;
-    session.print(&StatusView::from(&answer))
+    session.print(&StatusView::from(&answer))?;
+    if answer.value.ready || !args.ready {
+        return Ok(());
+    }
+    let id = answer.header.member_id;
+    Err(Failure::Unavailable(format!(
+        "member {id} is not ready: it has not caught up with a leader that a quorum confirms"
+    )))
 }
 
 /// Prints the answer in any case: a program that asked for JSON gets its object.
