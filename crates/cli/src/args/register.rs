@@ -1,12 +1,12 @@
 //! Flags of `register`.
 
-use std::{collections::BTreeMap, num::NonZeroU64, time::Duration};
+use std::{num::NonZeroU64, time::Duration};
 
 use clap::Args;
 use quorate_client::{Lifetime, Registration};
 use quorate_model::{
-    Address, Endpoint, Holder, InstanceSpec, InvalidValue, Locality, Metadata, MetadataKey, MetadataValue, Owner, Port,
-    ProtocolName, SpecParts, Tag, Takeover, Version, Weight, ZoneName,
+    Address, Endpoint, Holder, InstanceSpec, Locality, Metadata, Owner, Port, ProtocolName, SpecParts, Tag, Takeover,
+    Version, Weight, ZoneName,
 };
 
 use super::{InstanceArgs, duration, tag_set};
@@ -40,7 +40,7 @@ pub(crate) struct RegisterArgs {
     tags: Vec<Tag>,
     /// Data to select by; may be repeated.
     #[arg(long = "meta", value_name = "K=V", value_parser = key_and_value)]
-    metadata: Vec<(MetadataKey, MetadataValue)>,
+    metadata: Vec<(String, String)>,
     /// A stable name of who registers it; another owner does not get the id then.
     #[arg(long, value_name = "O")]
     owner: Option<Owner>,
@@ -73,7 +73,7 @@ impl RegisterArgs {
                 region: None,
                 zone: self.zone.clone(),
             },
-            metadata: self.metadata().map_err(|problem| Failure::flag("--meta", &problem))?,
+            metadata: self.metadata()?,
             tags: tag_set(&self.tags)?,
             holder: Holder {
                 owner: self.owner.clone(),
@@ -91,14 +91,9 @@ impl RegisterArgs {
         })
     }
 
-    fn metadata(&self) -> Result<Metadata, InvalidValue> {
-        let mut entries = BTreeMap::new();
-        for (key, value) in &self.metadata {
-            if entries.insert(key.clone(), value.clone()).is_some() {
-                return Err(InvalidValue::new("metadata", format!("the key {key} is given twice")));
-            }
-        }
-        Metadata::try_from(entries)
+    fn metadata(&self) -> Result<Metadata, Failure> {
+        let pairs = self.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        Metadata::parse(pairs).map_err(|problem| Failure::flag("--meta", &problem))
     }
 
     fn lifetime(&self) -> Lifetime {
@@ -112,8 +107,7 @@ impl RegisterArgs {
     }
 }
 
-fn key_and_value(text: &str) -> Result<(MetadataKey, MetadataValue), String> {
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
     let (key, value) = text.split_once('=').ok_or("write it as KEY=VALUE")?;
-    let explained = |problem: InvalidValue| problem.to_string();
-    Ok((key.parse().map_err(explained)?, value.parse().map_err(explained)?))
+    Ok((key.to_owned(), value.to_owned()))
 }

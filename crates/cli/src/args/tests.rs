@@ -99,12 +99,13 @@ fn a_filter_says_what_its_flags_say() {
 }
 
 #[test]
-fn what_only_shows_together_is_a_mistake_of_usage_too() {
+fn what_the_parser_lets_through_is_a_mistake_of_usage_too() {
     let register = "register payments --id a --address 10.0.0.1 --port 8080";
     let tags: Vec<_> = (0..65).map(|n| format!("--tag t{n}")).collect();
     let tags = format!(" {}", tags.join(" "));
     for (flags, part) in [
         (" --meta k=1 --meta k=2", "given twice"),
+        (" --meta ü=1", "--meta: invalid metadata key"),
         (tags.as_str(), "limit of 64"),
     ] {
         let Verb::Register(args) = parse(&format!("{register}{flags}")).verb else {
