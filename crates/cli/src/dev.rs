@@ -10,16 +10,15 @@ mod plan;
 mod readiness;
 mod signals;
 
-use std::{
-    fmt::Display,
-    io::{self, Write as _},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, process::ExitCode, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{args::DevArgs, failure::Failure, output};
+use crate::{
+    args::DevArgs,
+    failure::Failure,
+    output::{self, say},
+};
 use member::Member;
 use plan::Plan;
 use readiness::Readiness;
@@ -179,10 +178,4 @@ impl Cluster<'_> {
         ));
         say("kill a member to watch a failover; Ctrl-C stops the cluster");
     }
-}
-
-/// Says something to whoever watches.
-fn say(text: impl Display) {
-    // Nobody is left to be told when stderr is gone.
-    let _unheard = writeln!(io::stderr(), "quorate: {text}");
 }

@@ -7,23 +7,19 @@ mod output;
 mod usage;
 mod verbs;
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use args::Cli;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage::explain(&error),
+    let done = match Cli::try_parse() {
+        Ok(cli) => verbs::run(cli),
+        Err(error) => usage::explain(&error),
     };
-    verbs::run(cli).unwrap_or_else(|failure| {
-        // Nobody is left to be told when stderr is gone.
-        let _unheard = writeln!(io::stderr(), "quorate: {}", one_line(&failure.to_string()));
+    done.unwrap_or_else(|failure| {
+        output::say(one_line(&failure.to_string()));
         failure.exit_code()
     })
 }

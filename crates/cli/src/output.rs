@@ -1,6 +1,9 @@
-//! Answers, as JSON for programs and as tables for people.
+//! Answers, as JSON for programs and as tables for people; and what is said beside them.
 
-use std::io::{self, Write};
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
 
 use serde::Serialize;
 
@@ -31,14 +34,25 @@ fn json(view: &impl View) -> String {
     serde_json::to_string_pretty(view).expect("a view has text keys and plain values only")
 }
 
-/// Writes all of it. A reader that has seen enough and closed its end is no failure.
+/// Writes all of it.
 pub(crate) fn write(out: &mut impl Write, bytes: &[u8]) -> Result<(), Failure> {
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// What came of writing an answer. A reader that has seen enough and closed its end is no failure.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::Failed(format!("the answer cannot be written: {error}")))
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Says something on stderr, in a line of its own.
+pub(crate) fn say(text: impl Display) {
+    // Nobody is left to be told when stderr is gone.
+    let _unheard = writeln!(io::stderr(), "quorate: {text}");
 }
 
 #[cfg(test)]

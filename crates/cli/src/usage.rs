@@ -1,31 +1,21 @@
 //! What is said when the command line is wrong, or asks for help.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::one_line;
+use crate::{failure::Failure, one_line, output};
 
-/// Prints help where it was asked for, and one line about a mistake otherwise.
-pub(crate) fn explain(error: &clap::Error) -> ExitCode {
+/// Prints help where it was asked for. Everything else that the parser does not let through is a mistake.
+pub(crate) fn explain(error: &clap::Error) -> Result<ExitCode, Failure> {
     let kind = error.kind();
     if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return match error.print() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        };
+        return output::written(error.print()).map(|()| ExitCode::SUCCESS);
     }
-    let text = if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        "no command is given; see 'quorate --help'".to_owned()
-    } else {
-        mistake(&error.to_string())
-    };
-    // Nobody is left to be told when stderr is gone.
-    let _unheard = writeln!(io::stderr(), "quorate: {text}");
-    ExitCode::from(2)
+    if kind == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Err(Failure::Usage("no command is given; see 'quorate --help'".to_owned()));
+    }
+    Err(Failure::Usage(mistake(&error.to_string())))
 }
 
 /// The mistake itself, out of the several paragraphs that the parser writes about it.

@@ -3,21 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use std::{
+    fs::File,
     net::{Ipv4Addr, TcpListener},
     process::{Command, Output, Stdio},
 };
 
-/// Runs the command in an environment that configures nothing.
-fn quorate(line: &str) -> Output {
+/// The command in an environment that configures nothing.
+fn command(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUORATE_")) {
         command.env_remove(name);
     }
+    command.args(line.split_whitespace()).stdin(Stdio::null());
     command
-        .args(line.split_whitespace())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+}
+
+fn quorate(line: &str) -> Output {
+    command(line).output().unwrap()
 }
 
 /// Checks the exit code, and that stderr is one line of ours with all of `parts`.
@@ -92,6 +94,21 @@ fn help_and_version_go_to_stdout() {
             "{line}: {output:?}"
         );
         assert!(String::from_utf8(output.stdout).unwrap().contains("quorate"), "{line}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_cannot_be_written_is_exit_code_1() {
+    for line in ["--help", "completion bash"] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = command(line).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {stderr}");
+        assert!(
+            stderr.starts_with("quorate: the answer cannot be written"),
+            "{line}: {stderr}"
+        );
     }
 }
 
