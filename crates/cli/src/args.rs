@@ -80,6 +80,15 @@ pub(crate) enum Verb {
     Server(ServerArgs),
     /// Run a whole cluster on this machine, to develop against.
     Dev(DevArgs),
+    #[command(flatten)]
+    Client(ClientVerb),
+    /// Print a script that completes commands in a shell.
+    Completion(CompletionArgs),
+}
+
+/// What a cluster is to be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientVerb {
     /// Make an instance known, or renew the claim to it.
     Register(Box<RegisterArgs>),
     /// Take an instance out of the catalog.
@@ -110,8 +119,6 @@ pub(crate) enum Verb {
     Disable(InstanceArgs),
     /// Show how the member that answers sees itself and the cluster.
     Status(StatusArgs),
-    /// Print a script that completes commands in a shell.
-    Completion(CompletionArgs),
 }
 
 /// Names one instance.
@@ -124,7 +131,7 @@ pub(crate) struct InstanceArgs {
     pub(crate) id: InstanceId,
 }
 
-/// See [`Verb::Deregister`].
+/// See [`ClientVerb::Deregister`].
 #[derive(Debug, Args)]
 pub(crate) struct DeregisterArgs {
     #[command(flatten)]
@@ -134,7 +141,7 @@ pub(crate) struct DeregisterArgs {
     pub(crate) generation: Option<Generation>,
 }
 
-/// See [`Verb::Instances`].
+/// See [`ClientVerb::Instances`].
 #[derive(Debug, Args)]
 pub(crate) struct InstancesArgs {
     /// The service.
@@ -143,7 +150,7 @@ pub(crate) struct InstancesArgs {
     pub(crate) read: ReadArgs,
 }
 
-/// See [`Verb::Status`].
+/// See [`ClientVerb::Status`].
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Exit with 4 unless that member is ready: it has caught up with a leader that a quorum confirms.

@@ -11,7 +11,7 @@ use quorate_client::{Answer, Client, Error};
 use quorate_model::{Availability, DoorAddress, InstanceId, NamespaceName, ServiceName};
 
 use crate::{
-    args::{Cli, GlobalArgs, OutputFormat, Verb},
+    args::{Cli, ClientVerb, GlobalArgs, OutputFormat, Verb},
     dev,
     failure::Failure,
     output::{self, View},
@@ -19,28 +19,24 @@ use crate::{
 
 /// Does what the command line says. A failure has not been told to anybody yet.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let global = cli.global;
-    let done = match cli.verb {
-        Verb::Server(args) => return server::run(&args),
-        Verb::Dev(args) => return dev::run(&args),
-        Verb::Completion(args) => return completion(args.shell),
-        Verb::Register(args) => block_on(global, async |session| change::register(session, &args).await),
-        Verb::Deregister(args) => block_on(global, async |session| change::deregister(session, &args).await),
-        Verb::Drain(args) => block_on(global, async |session| {
-            change::set_availability(session, &args, Availability::Draining).await
-        }),
-        Verb::Enable(args) => block_on(global, async |session| {
-            change::set_availability(session, &args, Availability::Enabled).await
-        }),
-        Verb::Disable(args) => block_on(global, async |session| {
-            change::set_availability(session, &args, Availability::Disabled).await
-        }),
-        Verb::Resolve(args) => block_on(global, async |session| read::resolve(session, &args).await),
-        Verb::Services(args) => block_on(global, async |session| read::services(session, args).await),
-        Verb::Instances(args) => block_on(global, async |session| read::instances(session, &args).await),
-        Verb::Status(args) => block_on(global, async |session| read::status(session, &args).await),
-    };
-    done.map(|()| ExitCode::SUCCESS)
+    match cli.verb {
+        Verb::Server(args) => server::run(&args),
+        Verb::Dev(args) => dev::run(&args),
+        Verb::Client(verb) => ask(cli.global, verb),
+        Verb::Completion(args) => completion(args.shell),
+    }
+}
+
+/// Asks a cluster, on the calling thread: it has nothing to do beside its one request.
+fn ask(global: GlobalArgs, verb: ClientVerb) -> Result<ExitCode, Failure> {
+    let session = Session::open(global)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(|error| Failure::Failed(format!("the operating system does not let the command start: {error}")))?;
+    runtime.block_on(session.run(verb))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What a client verb has at hand.
@@ -69,6 +65,20 @@ impl Session {
         })
     }
 
+    async fn run(&self, verb: ClientVerb) -> Result<(), Failure> {
+        match verb {
+            ClientVerb::Register(args) => change::register(self, &args).await,
+            ClientVerb::Deregister(args) => change::deregister(self, &args).await,
+            ClientVerb::Drain(args) => change::set_availability(self, &args, Availability::Draining).await,
+            ClientVerb::Enable(args) => change::set_availability(self, &args, Availability::Enabled).await,
+            ClientVerb::Disable(args) => change::set_availability(self, &args, Availability::Disabled).await,
+            ClientVerb::Resolve(args) => read::resolve(self, &args).await,
+            ClientVerb::Services(args) => read::services(self, args).await,
+            ClientVerb::Instances(args) => read::instances(self, &args).await,
+            ClientVerb::Status(args) => read::status(self, &args).await,
+        }
+    }
+
     /// The answer to a request, or why there is none.
     async fn answer<T>(&self, request: impl Future<Output = Result<Answer<T>, Error>>) -> Result<Answer<T>, Failure> {
         request
@@ -90,17 +100,6 @@ impl Session {
             "nobody has registered the service {service} in the namespace {namespace}"
         ))
     }
-}
-
-/// Runs a client verb on the calling thread: it has nothing to do beside its one request.
-fn block_on(global: GlobalArgs, verb: impl AsyncFnOnce(&Session) -> Result<(), Failure>) -> Result<(), Failure> {
-    let session = Session::open(global)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(|error| Failure::Failed(format!("the operating system does not let the command start: {error}")))?;
-    runtime.block_on(verb(&session))
 }
 
 fn completion(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {

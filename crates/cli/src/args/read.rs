@@ -17,7 +17,7 @@ pub(crate) struct ReadArgs {
     pub(crate) consistency: Consistency,
 }
 
-/// See [`Verb::Resolve`](super::Verb::Resolve).
+/// See [`ClientVerb::Resolve`](super::ClientVerb::Resolve).
 #[derive(Debug, Args)]
 pub(crate) struct ResolveArgs {
     /// The service.

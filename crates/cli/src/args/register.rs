@@ -12,7 +12,7 @@ use quorate_model::{
 use super::{InstanceArgs, duration, tag_set};
 use crate::failure::Failure;
 
-/// See [`Verb::Register`](super::Verb::Register).
+/// See [`ClientVerb::Register`](super::ClientVerb::Register).
 #[derive(Debug, Args)]
 pub(crate) struct RegisterArgs {
     #[command(flatten)]

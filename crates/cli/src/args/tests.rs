@@ -45,11 +45,11 @@ fn a_server_of_this_machine_is_asked_first_and_then_the_dev_doors() {
 fn reads_are_linearizable_unless_told_otherwise() {
     let consistency = |line: &str| {
         let verb = parse(line).verb;
-        if let Verb::Resolve(args) = verb {
+        if let Verb::Client(ClientVerb::Resolve(args)) = verb {
             args.read.consistency
-        } else if let Verb::Instances(args) = verb {
+        } else if let Verb::Client(ClientVerb::Instances(args)) = verb {
             args.read.consistency
-        } else if let Verb::Services(args) = verb {
+        } else if let Verb::Client(ClientVerb::Services(args)) = verb {
             args.consistency
         } else {
             panic!("{verb:?}")
@@ -65,7 +65,7 @@ fn reads_are_linearizable_unless_told_otherwise() {
 fn a_registration_says_what_its_flags_say() {
     let line = "register payments --id a --address 10.0.0.1 --port 8080 --protocol grpc --version 1.2.3 --zone z \
                 --weight 7 --tag blue --tag canary --meta k=v --meta e= --owner o --takeover --ttl 15s";
-    let Verb::Register(args) = parse(line).verb else {
+    let Verb::Client(ClientVerb::Register(args)) = parse(line).verb else {
         panic!("not register")
     };
     let registration = args.registration().unwrap();
@@ -81,7 +81,7 @@ fn a_registration_says_what_its_flags_say() {
 #[test]
 fn a_filter_says_what_its_flags_say() {
     let line = "resolve payments --version ^1 --zone z --tag blue --tag canary --tag blue --meta k=v --meta !e --all";
-    let Verb::Resolve(args) = parse(line).verb else {
+    let Verb::Client(ClientVerb::Resolve(args)) = parse(line).verb else {
         panic!("not resolve")
     };
     let filter = args.filter().unwrap();
@@ -108,7 +108,7 @@ fn what_the_parser_lets_through_is_a_mistake_of_usage_too() {
         (" --meta ü=1", "--meta: invalid metadata key"),
         (tags.as_str(), "limit of 64"),
     ] {
-        let Verb::Register(args) = parse(&format!("{register}{flags}")).verb else {
+        let Verb::Client(ClientVerb::Register(args)) = parse(&format!("{register}{flags}")).verb else {
             panic!("not register")
         };
         let failure = args.registration().unwrap_err();
@@ -117,7 +117,7 @@ fn what_the_parser_lets_through_is_a_mistake_of_usage_too() {
             "{failure}"
         );
     }
-    let Verb::Resolve(args) = parse(&format!("resolve payments{tags}")).verb else {
+    let Verb::Client(ClientVerb::Resolve(args)) = parse(&format!("resolve payments{tags}")).verb else {
         panic!("not resolve")
     };
     let failure = args.filter().unwrap_err();
