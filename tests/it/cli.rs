@@ -77,7 +77,7 @@ async fn an_instance_is_registered_found_drained_and_taken_out() {
         assert_eq!(&instance[field], value, "{field}");
     }
 
-    for (verb, availability, usable) in [
+    for (verb, availability, available) in [
         ("drain", "draining", 0),
         ("disable", "disabled", 0),
         ("enable", "enabled", 1),
@@ -90,7 +90,7 @@ async fn an_instance_is_registered_found_drained_and_taken_out() {
             false,
             "{verb} again"
         );
-        assert_eq!(count(&json(&cluster, &["resolve", "web"]).await), usable);
+        assert_eq!(count(&json(&cluster, &["resolve", "web"]).await), available);
         assert_eq!(count(&json(&cluster, &["resolve", "web", "--all"]).await), 1);
         let listed = json(&cluster, &["instances", "web"]).await;
         assert_eq!(listed["instances"][0]["availability"], availability);

@@ -222,14 +222,14 @@ async fn an_instance_can_be_updated_drained_and_taken_out() {
     };
     for availability in [Availability::Draining, Availability::Disabled] {
         client.set_availability(&s, &i, None, availability).await.unwrap();
-        assert_eq!(answered(Include::Usable).await, (true, 0));
+        assert_eq!(answered(Include::Available).await, (true, 0));
         assert_eq!(answered(Include::All).await, (true, 1));
     }
     client
         .set_availability(&s, &i, None, Availability::Enabled)
         .await
         .unwrap();
-    assert_eq!(answered(Include::Usable).await, (true, 1));
+    assert_eq!(answered(Include::Available).await, (true, 1));
 
     assert!(client.deregister(&s, &i, None).await.unwrap().value.existed);
     assert!(!client.deregister(&s, &i, None).await.unwrap().value.existed);

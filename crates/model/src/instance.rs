@@ -79,8 +79,8 @@ impl Instance {
         Health::Passing
     }
 
-    /// Whether it belongs into an answer that did not ask for the unusable too.
-    pub fn is_usable(&self) -> bool {
+    /// Whether it belongs into an answer that did not ask for those that may not be called too.
+    pub fn is_available(&self) -> bool {
         let intended = match self.availability() {
             Availability::Enabled => true,
             Availability::Draining | Availability::Disabled => false,

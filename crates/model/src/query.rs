@@ -17,7 +17,7 @@ pub enum Consistency {
 pub enum Include {
     /// Enabled instances whose health is passing or warning.
     #[default]
-    Usable,
+    Available,
     /// Draining, disabled and unhealthy ones too.
     All,
 }
@@ -39,7 +39,7 @@ pub struct Filter {
     pub metadata: Selectors,
     /// Where they run.
     pub zone: Option<ZoneName>,
-    /// Whether they have to be usable.
+    /// Whether they have to be available.
     pub include: Include,
 }
 
@@ -50,7 +50,7 @@ impl Filter {
     pub fn matches(&self, instance: &Instance) -> bool {
         let spec = instance.spec();
         let included = match self.include {
-            Include::Usable => instance.is_usable(),
+            Include::Available => instance.is_available(),
             Include::All => true,
         };
         included
@@ -130,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn only_usable_instances_are_in_a_default_answer() {
-        for (availability, usable) in [
+    fn only_available_instances_are_in_a_default_answer() {
+        for (availability, available) in [
             (Availability::Enabled, true),
             (Availability::Draining, false),
             (Availability::Disabled, false),
         ] {
             let instance = instance(parts(), availability);
-            assert_eq!(Filter::default().matches(&instance), usable, "{availability}");
+            assert_eq!(Filter::default().matches(&instance), available, "{availability}");
             let all = Filter {
                 include: Include::All,
                 ..Filter::default()

@@ -136,10 +136,10 @@ pub fn consistency_to_wire(consistency: Consistency) -> pb::Consistency {
     pb::Consistency { mode: Some(mode) }
 }
 
-/// Which instances a message asks for: the usable ones if it does not say.
+/// Which instances a message asks for: the available ones if it does not say.
 pub fn include(number: i32) -> Result<Include, InvalidField> {
     match pb::Include::try_from(number) {
-        Ok(pb::Include::Unspecified | pb::Include::Available) => Ok(Include::Usable),
+        Ok(pb::Include::Unspecified | pb::Include::Available) => Ok(Include::Available),
         Ok(pb::Include::All) => Ok(Include::All),
         Err(_) => Err(InvalidValue::new(
             "include",
@@ -152,7 +152,7 @@ pub fn include(number: i32) -> Result<Include, InvalidField> {
 /// The message's word for which instances are asked for.
 pub const fn include_to_wire(include: Include) -> pb::Include {
     match include {
-        Include::Usable => pb::Include::Available,
+        Include::Available => pb::Include::Available,
         Include::All => pb::Include::All,
     }
 }

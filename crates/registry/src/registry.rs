@@ -282,7 +282,7 @@ impl Registry {
             let services = services.into_iter().map(|service| ServiceSummary {
                 name: service.key().service.clone(),
                 instances: service.len(),
-                available: service.instances().filter(|instance| instance.is_usable()).count(),
+                available: service.instances().filter(|instance| instance.is_available()).count(),
             });
             ServicePage {
                 services: services.collect(),

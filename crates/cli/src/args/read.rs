@@ -52,7 +52,7 @@ impl ResolveArgs {
             tags: tag_set(&self.tags)?,
             metadata: metadata.map_err(|problem| Failure::flag("--meta", &problem))?,
             zone: self.zone.clone(),
-            include: if self.all { Include::All } else { Include::Usable },
+            include: if self.all { Include::All } else { Include::Available },
             ..Filter::default()
         })
     }

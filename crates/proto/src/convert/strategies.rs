@@ -162,7 +162,7 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     ]);
     let selectors = vec("(!?[a-z]{1,5}|[a-z]{1,5}!?=[a-z=!]{0,5})", 0..4);
     let endpoint = (option::of(address()), option::of(port()), option::of(name()));
-    let include = prop_oneof![Just(Include::Usable), Just(Include::All)];
+    let include = prop_oneof![Just(Include::Available), Just(Include::All)];
     (version, endpoint, tags(), selectors, option::of(name()), include).prop_map(
         |(version, (address, port, protocol), tags, selectors, zone, include)| Filter {
             version: version.map(|text| text.parse().unwrap()),

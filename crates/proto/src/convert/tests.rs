@@ -28,7 +28,7 @@ fn every_word_comes_back_as_it_was() {
     for word in [Health::Passing, Health::Warning, Health::Critical, Health::Unknown] {
         assert_eq!(health(health_to_wire(word).into()), Ok(word));
     }
-    for word in [Include::Usable, Include::All] {
+    for word in [Include::Available, Include::All] {
         assert_eq!(include(include_to_wire(word).into()), Ok(word));
     }
     for mode in [Consistency::Stale, Consistency::Linearizable] {
@@ -39,7 +39,7 @@ fn every_word_comes_back_as_it_was() {
 #[test]
 fn what_is_not_said_has_its_default() {
     assert_eq!(consistency(None), Ok(Consistency::Stale));
-    assert_eq!(include(0), Ok(Include::Usable));
+    assert_eq!(include(0), Ok(Include::Available));
     assert_eq!(weight(None), Ok(None));
 }
 
