@@ -172,12 +172,8 @@ fn retry(problem: impl Into<String>) -> JoinError {
 /// must not be taken for it. `known` is the id that the node was given before, if it asks again.
 fn standing(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> Standing {
     let address = &info.peer_address;
-    let in_the_way = members
-        .iter()
-        .find(|member| Some(member.id) != known && member.info.peer_address == *address);
-    if let Some(Member { id: other, .. }) = in_the_way {
-        let reason =
-            format!("the peer address {address} belongs to member {other}: join at an address that no member has");
+    let mut others = members.iter().filter(|member| Some(member.id) != known);
+    if let Some(reason) = others.find_map(|other| shared_door(other, info)) {
         return Standing::InTheWay(reason);
     }
     match members.iter().find(|member| Some(member.id) == known) {
@@ -193,6 +189,19 @@ fn standing(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> S
             info.peer_address
         )),
     }
+}
+
+/// Why a node with `info` cannot stand beside `other`, if it claims one of its doors.
+fn shared_door(other: &Member, info: &MemberInfo) -> Option<String> {
+    let doors = [
+        ("peer", &other.info.peer_address, &info.peer_address),
+        ("client", &other.info.client_address, &info.client_address),
+    ];
+    let (door, address, _) = doors.into_iter().find(|(_, others, own)| others == own)?;
+    let id = other.id;
+    Some(format!(
+        "the {door} address {address} belongs to member {id}: join at an address that no member has"
+    ))
 }
 
 fn tell_if_it_will_not_vote(members: &[Member], id: MemberId, info: &MemberInfo) {

@@ -220,12 +220,15 @@ async fn ask<T>(
         .await
         .map_err(|_| unreachable("no answer in time".to_owned()))?;
     answered.map(tonic::Response::into_inner).map_err(|status| {
+        let refused = |problem: &str| AskError::Refused {
+            address: address.clone(),
+            problem: problem.to_owned(),
+        };
         if matches!(status.code(), Code::FailedPrecondition | Code::InvalidArgument) {
-            let problem = status.message().to_owned();
-            return AskError::Refused {
-                address: address.clone(),
-                problem,
-            };
+            return refused(status.message());
+        }
+        if status.code() == Code::Unimplemented {
+            return refused("it is not the peer door of a member; a client door, perhaps");
         }
         unreachable(channel::describe(&status))
     })

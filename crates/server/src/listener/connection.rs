@@ -16,17 +16,26 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-/// How long whoever connects may say nothing at first: HTTP/2 looks after a connection only once it has begun.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How long whoever connects may take to introduce itself: HTTP/2 looks after a connection only once it has begun.
+const PREFACE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes with which every HTTP/2 connection begins (RFC 9113, section 3.4).
+const PREFACE_LEN: usize = 24;
 
 /// A connection that came in. Takes one of the places that there are until it is dropped.
 pub(crate) struct Connection {
     io: BoxIo,
     /// Ends the connection, whatever is under way on it.
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Until the first byte has come.
-    silence: Option<Pin<Box<Sleep>>>,
+    /// Until the whole preface has come.
+    preface: Option<Preface>,
     _slot: OwnedSemaphorePermit,
+}
+
+/// What is still to come of a preface, and until when.
+struct Preface {
+    missing: usize,
+    deadline: Pin<Box<Sleep>>,
 }
 
 // === impl Connection ===
@@ -36,7 +45,10 @@ impl Connection {
         Self {
             io,
             cut: Box::pin(cut.cancelled_owned()),
-            silence: Some(Box::pin(sleep(SILENCE_MAX))),
+            preface: Some(Preface {
+                missing: PREFACE_LEN,
+                deadline: Box::pin(sleep(PREFACE_TIME_MAX)),
+            }),
             _slot: slot,
         }
     }
@@ -54,13 +66,15 @@ impl AsyncRead for Connection {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
+        let before = buf.filled().len();
         let read = self.io.as_mut().poll_read(cx, buf);
-        if read.is_ready() {
-            self.silence = None;
-        } else if let Some(silence) = &mut self.silence
-            && silence.as_mut().poll(cx).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        if let Some(preface) = &mut self.preface {
+            preface.missing = preface.missing.saturating_sub(buf.filled().len() - before);
+            if preface.missing == 0 {
+                self.preface = None;
+            } else if preface.deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
         read
     }
@@ -118,11 +132,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_has_spoken_may_be_silent() {
+    async fn who_introduces_itself_by_half_is_cut_off() {
         let (mut connection, mut far, _cut) = connection().await;
-        far.write_u8(7).await.unwrap();
-        assert_eq!(connection.read_u8().await.unwrap(), 7);
-        let silent = tokio::time::timeout(SILENCE_MAX * 10, connection.read_u8());
+        far.write_all(&[7; PREFACE_LEN - 1]).await.unwrap();
+        connection.read_exact(&mut [0; PREFACE_LEN - 1]).await.unwrap();
+        let error = connection.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_introduced_itself_may_be_silent() {
+        let (mut connection, mut far, _cut) = connection().await;
+        far.write_all(&[7; PREFACE_LEN]).await.unwrap();
+        connection.read_exact(&mut [0; PREFACE_LEN]).await.unwrap();
+        let silent = tokio::time::timeout(PREFACE_TIME_MAX * 10, connection.read_u8());
         assert!(silent.await.is_err(), "it is still open");
     }
 

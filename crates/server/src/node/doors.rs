@@ -52,11 +52,16 @@ pub(super) fn serve_peers(
     });
 }
 
+/// Calls that were given up before they were looked at, on one connection. After a pause there are as many as were
+/// under way; with more than this the whole connection ends, and everybody's calls with it.
+const RESETS_PENDING_MAX: usize = STREAMS_PER_CONNECTION_MAX as usize;
+
 fn server() -> Server {
     Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
 }
 
 fn log_error(door: &'static str, served: Result<(), tonic::transport::Error>) {

@@ -49,6 +49,12 @@ async fn found(
     connector: &Arc<dyn Connector>,
     random: &mut (dyn Rng + Send),
 ) -> Result<Identity, NodeError> {
+    if peers.is_empty() {
+        tracing::warn!(
+            "founding a cluster without asking anybody: name the peer doors of the other nodes as `peers`, so that a \
+             founder that lost its disk does not found a second cluster"
+        );
+    }
     let asked = peers.iter().map(|peer| identify(connector, peer, IDENTIFY_TIMEOUT));
     for (address, answer) in peers.iter().zip(join_all(asked).await) {
         match answer {
