@@ -1,6 +1,9 @@
 //! Logs that are replaced by snapshots, while members die and come back.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use quorate_tests::{Cluster, Load, Member, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, seed};
 
@@ -47,20 +50,26 @@ async fn no_acknowledged_write_is_lost_when_members_die_while_snapshots_are_made
 }
 
 #[tokio::test]
+async fn a_member_whose_newest_snapshot_is_damaged_goes_on_from_the_one_before() {
+    let cluster = Cluster::start_with(3, OFTEN).await;
+    let load = Load::start(&cluster, WRITERS, seed());
+    let victim = stopped_with_a_purged_log(&cluster).await;
+    damage(snapshots(victim).last().unwrap());
+    victim.start();
+    victim.wait_ready().await;
+    let log = victim.log();
+    assert!(log.contains("passing over a damaged snapshot"), "{log}");
+    let history = load.stop().await;
+    cluster.assert_kept(&history).await;
+}
+
+#[tokio::test]
 async fn a_member_whose_snapshots_are_damaged_refuses_to_start_and_the_others_go_on() {
     let cluster = Cluster::start_with(3, OFTEN).await;
     let load = Load::start(&cluster, WRITERS, seed());
-    let victim = cluster.followers().await[0];
-    eventually(SETTLED_WITHIN, "the member has a snapshot", async || {
-        ensure(!snapshots(victim).is_empty(), "none yet")
-    })
-    .await;
-    victim.terminate().await;
+    let victim = stopped_with_a_purged_log(&cluster).await;
     for snapshot in snapshots(victim) {
-        let mut bytes = fs::read(&snapshot).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(&snapshot, &bytes).unwrap();
+        damage(&snapshot);
     }
     victim.start();
     assert_eq!(victim.ended().await, Some(1));
@@ -79,14 +88,42 @@ async fn a_member_whose_snapshots_are_damaged_refuses_to_start_and_the_others_go
     assert_eq!(history.check(&found), Vec::<String>::new());
 }
 
-/// The files of the snapshots that a member has finished.
+/// A follower that was stopped after its log had lost its beginning: it needs a snapshot to start.
+async fn stopped_with_a_purged_log(cluster: &Cluster) -> &Member {
+    let victim = cluster.followers().await[0];
+    eventually(SETTLED_WITHIN, "the member has purged its log", async || {
+        let oldest = snapshots(victim).first().and_then(|path| index(path));
+        ensure(oldest >= Some(300), format!("its older snapshot is at {oldest:?}"))
+    })
+    .await;
+    victim.terminate().await;
+    victim
+}
+
+/// Flips a bit in the middle of a file.
+fn damage(path: &Path) {
+    let mut bytes = fs::read(path).expect("a finished snapshot can be read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, &bytes).expect("a finished snapshot can be written over");
+}
+
+/// The log index at which a snapshot was made: its file's name begins with it.
+fn index(path: &Path) -> Option<u64> {
+    let name = path.file_name()?.to_str()?;
+    name.split('-').next()?.parse().ok()
+}
+
+/// The files of the snapshots that a member has finished, the oldest first.
 fn snapshots(member: &Member) -> Vec<PathBuf> {
     let entries = fs::read_dir(member.data().join("snapshots"))
         .into_iter()
         .flatten()
         .flatten();
     let paths = entries.map(|entry| entry.path());
-    paths
+    let mut paths: Vec<_> = paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "snap"))
-        .collect()
+        .collect();
+    paths.sort();
+    paths
 }
