@@ -10,7 +10,7 @@ use openraft::{
     errors::{ClientWriteError, LinearizableReadError, RaftError},
     metrics::RaftMetrics,
 };
-use quorate_model::{Epoch, Identity, LogIndex, MemberId, Term, limits::LOG_ENTRY_LEN_MAX};
+use quorate_model::{Identity, LogIndex, MemberId, Term, limits::LOG_ENTRY_LEN_MAX};
 use quorate_state::{Command, CommandError, State};
 use quorate_storage::SnapshotStore;
 use tokio::{
@@ -30,6 +30,7 @@ use crate::{
     view::{self, Stopping, ViewReader},
 };
 
+mod bootstrap;
 mod membership;
 mod shutdown;
 
@@ -39,9 +40,6 @@ type Metrics = RaftMetrics<TypeConfig>;
 /// Bytes of commands that may be proposed and not applied at a time, whoever proposes them: half of what the log's
 /// writer queues. Raft itself waits for that queue, and while it waits it sends no heartbeats.
 const PROPOSED_BYTES_MAX: usize = 8 << 20;
-
-/// How long the founder waits for its own first command.
-const BOOTSTRAP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a raft node is built from.
 #[derive(Debug)]
@@ -104,47 +102,6 @@ impl Consensus {
             snapshots,
             proposed_bytes: Arc::new(Semaphore::new(PROPOSED_BYTES_MAX)),
         })
-    }
-
-    /// Founds the cluster with this member as its only one. Finishes a founding that was interrupted, and does
-    /// nothing to a cluster that is founded.
-    pub async fn bootstrap(&self, info: MemberInfo, epoch: Epoch) -> Result<(), StartError> {
-        let failed = |problem: String| StartError::Bootstrap(problem);
-        let member_id = self.identity.member_id;
-        let pristine = !self
-            .raft
-            .is_initialized()
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        if pristine {
-            let members = std::collections::BTreeMap::from([(member_id.get(), info)]);
-            self.raft
-                .initialize(members)
-                .await
-                .map_err(|error| failed(error.to_string()))?;
-        }
-        let found = Command::Found {
-            cluster_id: self.identity.cluster_id,
-            epoch,
-        };
-        let found = found.encode().map_err(|error| failed(error.to_string()))?;
-        let founding = async {
-            loop {
-                self.leader_known().await;
-                if self.view().cluster().is_some() {
-                    return Ok(());
-                }
-                match self.propose(member_id, found.clone(), BOOTSTRAP_TIMEOUT).await {
-                    Ok(_) => return Ok(()),
-                    // The fresh leader has not heard from its quorum, itself, yet.
-                    Err(ProposeError::NotLeader(_)) => tokio::time::sleep(self.timing.heartbeat).await,
-                    Err(error) => return Err(failed(error.to_string())),
-                }
-            }
-        };
-        timeout(BOOTSTRAP_TIMEOUT, founding)
-            .await
-            .map_err(|_| failed("no leader was elected".to_owned()))?
     }
 
     /// Who this member is.
