@@ -26,7 +26,7 @@ use crate::{
     state_machine::StateMachine,
     status::{Member, MemberRole, Role, Status},
     timing::{Retention, Timing},
-    type_config::{Applied, EncodedCommand, MemberInfo, TypeConfig},
+    type_config::{Applied, EncodedCommand, TypeConfig},
     view::{self, Stopping, ViewReader},
 };
 

@@ -1,6 +1,6 @@
 //! The beginning of a cluster: one member, and the command that gives it its identity.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use bytes::Bytes;
 use quorate_model::Epoch;
@@ -58,6 +58,6 @@ impl Consensus {
     }
 }
 
-fn failed(problem: impl ToString) -> StartError {
+fn failed(problem: impl Display) -> StartError {
     StartError::Bootstrap(problem.to_string())
 }
