@@ -51,6 +51,11 @@ impl Failure {
         }
         let reason = Reason::of(status);
         match reason.retry() {
+            // What a server says of a call that it does not have: nothing.
+            Retry::Never if status.message().is_empty() => Self::Refused {
+                reason,
+                message: format!("{address} has no such call: is it the client door of a member, and of this version?"),
+            },
             Retry::Never => Self::Refused {
                 reason,
                 message: status.message().to_owned(),
@@ -98,4 +103,19 @@ fn is_caused_by<E: StdError + 'static>(status: &Status) -> bool {
 /// An error and those that it was made of, down to the first one.
 pub(super) fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     iter::successors(Some(error), |&error| error.source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_knows_no_such_call_is_named() {
+        let address = "10.0.0.1:7400".parse().unwrap();
+        let Failure::Refused { reason, message } = Failure::from_status(&address, &Status::unimplemented("")) else {
+            panic!("no other member of this kind would know it");
+        };
+        assert_eq!(reason, Reason::Unimplemented);
+        assert!(message.contains("10.0.0.1:7400 has no such call"), "{message}");
+    }
 }
