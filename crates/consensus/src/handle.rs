@@ -37,8 +37,8 @@ mod shutdown;
 pub(crate) type QuorateRaft = Raft<TypeConfig, StateMachine>;
 type Metrics = RaftMetrics<TypeConfig>;
 
-/// Bytes of commands that may be proposed and not applied at a time, whoever proposes them: half of what the log's
-/// writer queues. Raft itself waits for that queue, and while it waits it sends no heartbeats.
+/// Bytes of commands that may be on their way at a time, whoever proposes them: half of what the log's writer
+/// queues. Raft itself waits for that queue, and while it waits it sends no heartbeats.
 const PROPOSED_BYTES_MAX: usize = 8 << 20;
 
 /// What a raft node is built from.
@@ -67,7 +67,7 @@ pub struct Consensus {
     links: Arc<Links>,
     views: ViewReader,
     snapshots: Shelf,
-    /// Room for commands that are proposed and not applied yet.
+    /// Room for commands, from when they are proposed until they are applied or their proposers give up.
     proposed_bytes: Arc<Semaphore>,
 }
 
@@ -141,9 +141,12 @@ impl Consensus {
         let deadline = Instant::now() + time_left;
         let len = u32::try_from(command.len()).unwrap_or(u32::MAX);
         let room = timeout_at(deadline, self.proposed_bytes.acquire_many(len)).await;
-        let _room = room
-            .map_err(|_| ProposeError::TimedOut)?
-            .expect("the semaphore is never closed");
+        let room = room.map_err(|_| ProposeError::TimedOut)?;
+        let _room = room.expect("the semaphore is never closed");
+        // Room that comes with the deadline comes from those that have given up: too late for this one too.
+        if Instant::now() >= deadline {
+            return Err(ProposeError::TimedOut);
+        }
         let write = self.raft.client_write(EncodedCommand::new(command));
         match timeout_at(deadline, write).await {
             Ok(Ok(response)) => response

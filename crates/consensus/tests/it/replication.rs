@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quorate_consensus::{ProposeError, ReadIndexError, Retention};
-use quorate_model::{JoinNonce, MemberId, limits::LOG_ENTRY_LEN_MAX};
+use quorate_model::{
+    Endpoint, Endpoints, InstanceKey, InstanceSpec, JoinNonce, MemberId, Metadata, SpecParts, Takeover,
+    limits::LOG_ENTRY_LEN_MAX,
+};
 use quorate_state::{Command, Outcome};
 
 use crate::cluster::{Cluster, DEADLINE, allocate, eventually};
@@ -173,6 +176,47 @@ async fn what_a_member_could_not_apply_is_not_appended() {
     }
     cluster.write(leader, 1).await;
     cluster.converge().await;
+}
+
+#[tokio::test]
+async fn commands_wait_for_room_and_not_in_the_log() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    (1..=3)
+        .filter(|id| *id != leader)
+        .for_each(|id| cluster.network.isolate(id));
+    let command = long_register().encode().unwrap();
+    let node = cluster.node(leader);
+    let propose = |time_left| node.propose(leader.try_into().unwrap(), command.clone(), time_left);
+    // Without followers nothing is committed: what is let in stays.
+    let let_in = (8 << 20) / command.len();
+    let holders = futures::future::join_all((0..let_in).map(|_| propose(DEADLINE)));
+    tokio::select! {
+        biased;
+        _ = holders => panic!("they were to wait"),
+        answer = propose(Duration::from_millis(200)) => assert_eq!(answer, Err(ProposeError::TimedOut)),
+    }
+}
+
+/// A command of some kilobytes.
+fn long_register() -> Command {
+    let endpoint = Endpoint {
+        address: "10.0.0.1".parse().unwrap(),
+        port: "80".parse().unwrap(),
+        protocol: None,
+    };
+    let mut parts = SpecParts::new(Endpoints::from(endpoint));
+    parts.metadata = Metadata::parse([("note", "x".repeat(8_000))]).unwrap();
+    Command::Register {
+        key: InstanceKey {
+            namespace: "default".parse().unwrap(),
+            service: "web".parse().unwrap(),
+            id: "web-1".parse().unwrap(),
+        },
+        spec: InstanceSpec::new(parts).unwrap(),
+        takeover: Takeover::Forbidden,
+        registered_at_ms: 0,
+    }
 }
 
 #[tokio::test]
