@@ -26,6 +26,7 @@ mod builder;
 mod call;
 mod client;
 mod error;
+mod registration;
 
 pub use quorate_model as model;
 pub use quorate_proto::{
@@ -37,5 +38,6 @@ pub use answer::{
     Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
-pub use client::{Client, Registration};
+pub use client::Client;
 pub use error::Error;
+pub use registration::Registration;
