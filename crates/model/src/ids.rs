@@ -158,6 +158,16 @@ id! {
 }
 
 id! {
+    /// Names a lease: the revision of its grant.
+    decimal LeaseId
+}
+
+id! {
+    /// Numbers the writes of a lease's holder, from 1 on.
+    nonzero Sequence
+}
+
+id! {
     /// Names a member of the cluster. Counted from 1 and never given twice.
     nonzero MemberId
 }
@@ -189,6 +199,36 @@ impl Generation {
 impl From<Revision> for Generation {
     fn from(revision: Revision) -> Self {
         Self(revision.0)
+    }
+}
+
+// === impl LeaseId ===
+
+impl From<Revision> for LeaseId {
+    fn from(revision: Revision) -> Self {
+        Self(revision.0)
+    }
+}
+
+// === impl Sequence ===
+
+impl Sequence {
+    /// The first write.
+    pub const FIRST: Self = Self(NonZeroU64::MIN);
+
+    /// The sequence `count` before this one, or the first.
+    #[must_use]
+    pub const fn minus(self, count: u64) -> Self {
+        match NonZeroU64::new(self.0.get().saturating_sub(count)) {
+            Some(number) => Self(number),
+            None => Self::FIRST,
+        }
+    }
+
+    /// The one after this; the last has none but itself.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
     }
 }
 

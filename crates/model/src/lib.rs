@@ -12,12 +12,16 @@ mod ids;
 mod instance;
 mod key;
 mod labels;
+mod lease;
 mod names;
+mod overrides;
 mod query;
 mod requirement;
 mod selector;
+mod settings;
 mod spec;
 mod standing;
+mod time;
 
 pub mod clock;
 pub mod envelope;
@@ -29,16 +33,23 @@ pub use door::DoorAddress;
 pub use endpoint::{Endpoint, Endpoints, Port};
 pub use error::InvalidValue;
 pub use identity::Identity;
-pub use ids::{ClusterId, Epoch, Generation, Incarnation, JoinNonce, LogIndex, MemberId, Revision, StateHash, Term};
+pub use ids::{
+    ClusterId, Epoch, Generation, Incarnation, JoinNonce, LeaseId, LogIndex, MemberId, Revision, Sequence, StateHash,
+    Term,
+};
 pub use instance::{Instance, InstanceParts};
 pub use key::{InstanceKey, ServiceKey};
 pub use labels::{Metadata, Tags};
+pub use lease::{Lease, LeaseTtl, RequestKey};
 pub use names::{
-    InstanceId, MetadataKey, MetadataValue, NamespaceName, Owner, ProtocolName, RegionName, ServiceName, Tag, Version,
-    ZoneName,
+    InstanceId, MetadataKey, MetadataValue, NamespaceName, OverrideReason, Owner, ProtocolName, RegionName,
+    ServiceName, Tag, Version, ZoneName,
 };
+pub use overrides::{ExpiresAfter, Override, OverrideKind, OverrideKinds, OverrideSpec, OverrideTarget};
 pub use query::{Consistency, Filter, Include};
 pub use requirement::VersionRequirement;
 pub use selector::{Selector, Selectors};
+pub use settings::{GuardShare, ProtectMinimum, ServiceSettings, SettingsPatch};
 pub use spec::{Holder, InstancePatch, InstanceSpec, Locality, Patch, SpecParts, Takeover};
 pub use standing::{Availability, Health, Weight};
+pub use time::LogTime;

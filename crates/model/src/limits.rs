@@ -55,6 +55,46 @@ pub const INSTANCES_PER_SERVICE_MAX: usize = 10_000;
 /// Most instances of one cluster: the catalog lives in the memory of every member.
 pub const INSTANCES_PER_CLUSTER_MAX: usize = 1_000_000;
 
+/// Longest reason of an override, in bytes: a sentence and a link.
+pub const OVERRIDE_REASON_LEN_MAX: usize = 256;
+
+/// Longest time after which an override expires, in milliseconds: a year. What is to last longer is set for ever.
+pub const OVERRIDE_EXPIRY_MS_MAX: u64 = 31_536_000_000;
+
+/// Most overrides of one cluster: operators set them by hand or by script, and each is looked at by many answers.
+pub const OVERRIDES_MAX: usize = 10_000;
+
+/// Most overrides that one log entry lets expire: as many events as any entry may have.
+pub const OVERRIDES_PER_EXPIRY_MAX: usize = BATCH_ITEMS_MAX;
+
+/// Most services of one cluster whose settings differ from the defaults: operators set them by hand or by script.
+pub const SERVICE_SETTINGS_MAX: usize = 10_000;
+
+/// Shortest time to live of a lease, in milliseconds: a renewal takes a round trip, and each may be tried again.
+pub const LEASE_TTL_MS_MIN: u64 = 2_000;
+
+/// Longest time to live of a lease, in milliseconds: a day.
+pub const LEASE_TTL_MS_MAX: u64 = 86_400_000;
+
+/// Time to live of a lease that is granted without one, in milliseconds.
+pub const LEASE_TTL_MS_DEFAULT: u64 = 15_000;
+
+/// Most leases of one cluster: one for each process that could register one instance at least.
+pub const LEASES_MAX: usize = 1 << 20;
+
+/// Sequences of one lease whose outcomes are kept: more writes than a process has under way at once.
+pub const OUTCOME_WINDOW: u64 = 1_024;
+
+/// Most outcomes kept for one lease: 32 of the largest batches under way at once. Bounds what revoking a lease
+/// costs, and what one client can take of the room of all.
+pub const KEPT_OUTCOMES_PER_LEASE_MAX: usize = 32_768;
+
+/// Most outcomes kept in one cluster: they live in the memory of every member.
+pub const KEPT_OUTCOMES_MAX: usize = 1 << 21;
+
+/// Most writes of one log entry: as many events has an entry at most.
+pub const BATCH_ITEMS_MAX: usize = 1_024;
+
 /// Largest request, in bytes.
 pub const REQUEST_LEN_MAX: usize = 1 << 20;
 

@@ -40,6 +40,11 @@ const TAG: Rule = Rule {
     ..OWNER
 };
 
+const REASON: Rule = Rule {
+    len_max: limits::OVERRIDE_REASON_LEN_MAX,
+    ..OWNER
+};
+
 const VERSION: Rule = Rule {
     len_min: 1,
     len_max: limits::VERSION_LEN_MAX,
@@ -206,6 +211,11 @@ name! {
 }
 
 name! {
+    /// Why an operator set an override, for whoever wonders later.
+    OverrideReason, "reason of an override", REASON
+}
+
+name! {
     /// The key of an entry of an instance's metadata.
     MetadataKey, "metadata key", METADATA_KEY
 }
@@ -274,12 +284,15 @@ mod tests {
     }
 
     #[test]
-    fn owners_and_tags_are_counted_in_bytes() {
+    fn owners_tags_and_reasons_are_counted_in_bytes() {
         assert!(Owner::try_from("é".repeat(32)).is_ok());
         assert!(Owner::try_from("é".repeat(33)).is_err());
         assert!(Tag::try_from("é".repeat(128)).is_ok());
         assert!(Tag::try_from("é".repeat(128) + "e").is_err());
         assert!(Tag::try_from("").is_err());
+        assert!(OverrideReason::try_from("é".repeat(128)).is_ok());
+        assert!(OverrideReason::try_from("é".repeat(128) + "e").is_err());
+        assert!(OverrideReason::try_from("").is_err());
     }
 
     #[test]
