@@ -45,14 +45,16 @@ async fn a_request_with_a_bad_value_is_refused_by_field_and_rule_and_nothing_is_
 
     let listed = cluster
         .client()
-        .list_instances(&service("s"), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .list_instances(&service("s"))
         .await
         .unwrap();
     assert_eq!(listed.value.instances.len(), 1);
     assert_eq!(
         cluster
             .client()
-            .list_services(Consistency::Linearizable)
+            .with_consistency(Consistency::Linearizable)
+            .list_services()
             .await
             .unwrap()
             .value

@@ -167,13 +167,15 @@ async fn without_a_quorum_nothing_is_acknowledged_and_stale_reads_go_on() {
         .await
         .expect_err("there is no quorum");
     client
-        .list_services(Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .list_services()
         .await
         .expect_err("nobody confirms the leader");
     let stale = cluster
         .member(3)
         .client()
-        .list_instances(&service("s"), Consistency::Stale)
+        .with_consistency(Consistency::Stale)
+        .list_instances(&service("s"))
         .await
         .unwrap();
     assert_eq!(stale.value.instances.len(), 1);

@@ -143,7 +143,10 @@ async fn the_data_of_another_cluster_is_never_taken_for_ones_own() {
         .cluster_id(written.header.cluster_id)
         .build()
         .unwrap();
-    let answer = client.list_instances(&service("s"), Consistency::Stale).await;
+    let answer = client
+        .with_consistency(Consistency::Stale)
+        .list_instances(&service("s"))
+        .await;
     assert!(
         !matches!(&answer, Ok(answer) if answer.value.instances.iter().any(|it| it.key().id.as_str() == "theirs")),
         "{answer:?}"
@@ -158,7 +161,8 @@ async fn the_data_of_another_cluster_is_never_taken_for_ones_own() {
     ours.converge(READY_WITHIN).await;
     let listed = victim
         .client()
-        .list_instances(&service("s"), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .list_instances(&service("s"))
         .await
         .unwrap();
     assert_eq!(listed.value.instances.len(), 1);

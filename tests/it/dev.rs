@@ -130,7 +130,8 @@ async fn a_dev_cluster_survives_one_member_and_leaves_nothing_behind() {
     })
     .await;
     let listed = client
-        .list_instances(&service("s"), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .list_instances(&service("s"))
         .await
         .unwrap();
     assert_eq!(listed.value.instances.len(), 2);
@@ -174,7 +175,8 @@ async fn a_dev_cluster_with_a_data_directory_goes_on_where_it_was() {
     assert_eq!(dev.client().status().await.unwrap().header.cluster_id, before);
     let listed = dev
         .client()
-        .list_instances(&service("s"), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .list_instances(&service("s"))
         .await
         .unwrap();
     assert_eq!(listed.value.instances.len(), 1);

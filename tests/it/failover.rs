@@ -194,7 +194,8 @@ async fn write(client: &Client, value: u64) {
 
 async fn read(client: &Client) -> Option<u64> {
     let answer = client
-        .get_instance(&service("s"), &id("i"), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .get_instance(&service("s"), &id("i"))
         .await
         .ok()?;
     let key = MetadataKey::try_from("value").expect("a valid key");

@@ -103,7 +103,8 @@ async fn a_restarted_member_goes_on_where_it_was_and_ignores_how_it_came() {
     }
     cluster.converge(READY_WITHIN).await;
     let services = client
-        .list_services(quorate_model::Consistency::Linearizable)
+        .with_consistency(quorate_model::Consistency::Linearizable)
+        .list_services()
         .await
         .unwrap();
     assert_eq!(services.value.len(), 1);

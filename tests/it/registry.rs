@@ -45,7 +45,8 @@ async fn a_thousand_instances_registered_through_a_follower_are_found_on_each_me
     for member in cluster.members() {
         let answer = member
             .client()
-            .resolve(&orders, Filter::default(), Consistency::Linearizable)
+            .with_consistency(Consistency::Linearizable)
+            .resolve(&orders, Filter::default())
             .await;
         let answer = answer.expect("every member answers");
         assert_eq!(answer.header.member_id, member.id());
@@ -57,7 +58,8 @@ async fn a_thousand_instances_registered_through_a_follower_are_found_on_each_me
         let answer = eventually(READY_WITHIN, "a stale read has caught up", async || {
             let answer = member
                 .client()
-                .resolve(&orders, Filter::default(), Consistency::Stale)
+                .with_consistency(Consistency::Stale)
+                .resolve(&orders, Filter::default())
                 .await;
             let answer = answer.map_err(|error| error.to_string())?;
             ensure(Some(answer.header.revision) >= revision, "an older revision".to_owned()).map(|()| answer)
@@ -96,7 +98,11 @@ async fn an_answer_says_who_gave_it_from_which_state() {
 
         for consistency in BOTH {
             // The member that acknowledged a write need not have applied it yet, but a linearizable read waits for it.
-            let read = member.client().get_instance(&service("s"), &name, consistency).await;
+            let read = member
+                .client()
+                .with_consistency(consistency)
+                .get_instance(&service("s"), &name)
+                .await;
             if consistency == Consistency::Linearizable {
                 let read = read.expect("a linearizable read sees every acknowledged write");
                 assert!(read.header.revision >= written.revision);
@@ -217,7 +223,11 @@ async fn an_instance_can_be_updated_drained_and_taken_out() {
             include,
             ..Filter::default()
         };
-        let answer = client.resolve(&s, filter, Consistency::Linearizable).await.unwrap();
+        let answer = client
+            .with_consistency(Consistency::Linearizable)
+            .resolve(&s, filter)
+            .await
+            .unwrap();
         (answer.value.service_known, answer.value.instances.len())
     };
     for availability in [Availability::Draining, Availability::Disabled] {
@@ -264,7 +274,8 @@ async fn a_resolve_answers_what_its_filter_asks_for() {
         let mut filter = Filter::default();
         change(&mut filter);
         let answer = client
-            .resolve(&service("s"), filter, Consistency::Linearizable)
+            .with_consistency(Consistency::Linearizable)
+            .resolve(&service("s"), filter)
             .await
             .unwrap();
         answer
@@ -306,7 +317,8 @@ async fn a_resolve_answers_what_its_filter_asks_for() {
     assert_eq!(found(&both).await, "a");
 
     let unknown = client
-        .resolve(&service("other"), Filter::default(), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .resolve(&service("other"), Filter::default())
         .await
         .unwrap();
     assert!(!unknown.value.service_known && unknown.value.instances.is_empty());
@@ -331,14 +343,20 @@ async fn lists_come_in_pages_that_miss_nothing_and_repeat_nothing() {
         .unwrap();
 
     let listed = client
-        .list_instances(&service("s0"), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .list_instances(&service("s0"))
         .await
         .unwrap()
         .value;
     let expected: Vec<String> = (0..10).map(|number| format!("i{number}")).collect();
     let ids: Vec<String> = listed.instances.iter().map(|it| it.key().id.to_string()).collect();
     assert_eq!(ids, expected, "whatever their state");
-    let services = client.list_services(Consistency::Linearizable).await.unwrap().value;
+    let services = client
+        .with_consistency(Consistency::Linearizable)
+        .list_services()
+        .await
+        .unwrap()
+        .value;
     let first = &services[0];
     assert_eq!((first.name.as_str(), first.instances, first.available), ("s0", 10, 9));
     assert_eq!(services.len(), 10);
@@ -377,12 +395,18 @@ async fn namespaces_do_not_see_each_other() {
         .await
         .unwrap();
     assert_eq!(
-        blue.list_services(Consistency::Linearizable).await.unwrap().value.len(),
+        blue.with_consistency(Consistency::Linearizable)
+            .list_services()
+            .await
+            .unwrap()
+            .value
+            .len(),
         1
     );
     assert_eq!(
         green
-            .list_services(Consistency::Linearizable)
+            .with_consistency(Consistency::Linearizable)
+            .list_services()
             .await
             .unwrap()
             .value
@@ -423,7 +447,8 @@ async fn a_registration_with_a_ttl_or_a_lease_is_refused_as_unimplemented() {
     }
     assert!(
         client
-            .list_services(Consistency::Linearizable)
+            .with_consistency(Consistency::Linearizable)
+            .list_services()
             .await
             .unwrap()
             .value
@@ -442,7 +467,8 @@ fn described(version: &str, zone: &str, tags: &[&str]) -> SpecParts {
 
 async fn read(client: &Client, name: &str) -> Result<Instance, Error> {
     let answer = client
-        .get_instance(&service("s"), &id(name), Consistency::Linearizable)
+        .with_consistency(Consistency::Linearizable)
+        .get_instance(&service("s"), &id(name))
         .await;
     answer.map(|answer| answer.value)
 }

@@ -110,7 +110,8 @@ impl History {
         let mut found = BTreeMap::new();
         for service in services {
             let answer = client
-                .list_instances(service, consistency)
+                .with_consistency(consistency)
+                .list_instances(service)
                 .await
                 .expect("the service is listed");
             for instance in &answer.value.instances {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_model::{ClusterId, DoorAddress, NamespaceName};
+use quorate_model::{ClusterId, Consistency, DoorAddress, NamespaceName};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use crate::{Client, Error, call::Caller};
@@ -21,6 +21,7 @@ pub struct Builder {
     deadline: Duration,
     connect_timeout: Duration,
     cluster_id: Option<ClusterId>,
+    consistency: Consistency,
     seed: Option<u64>,
 }
 
@@ -34,6 +35,7 @@ impl Builder {
             deadline: DEADLINE_DEFAULT,
             connect_timeout: CONNECT_TIMEOUT_DEFAULT,
             cluster_id: None,
+            consistency: Consistency::default(),
             seed: None,
         }
     }
@@ -73,6 +75,13 @@ impl Builder {
         self
     }
 
+    /// How fresh the answers to reads have to be, unless [`Client::with_consistency`] says otherwise.
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.consistency = consistency;
+        self
+    }
+
     /// Seeds the random part of the waits between attempts, so that a run repeats.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -103,7 +112,7 @@ impl Builder {
             self.cluster_id,
             rng,
         );
-        Ok(Client::new(caller, self.namespace))
+        Ok(Client::new(caller, self.namespace, self.consistency))
     }
 }
 

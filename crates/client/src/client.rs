@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use quorate_model::{InstanceId, InstanceKey, NamespaceName, ServiceKey, ServiceName};
+use quorate_model::{Consistency, InstanceId, InstanceKey, NamespaceName, ServiceKey, ServiceName};
 use quorate_proto::registry::registry_client::RegistryClient;
 use tonic::transport::Channel;
 
@@ -20,6 +20,7 @@ const ANSWER_LEN_MAX: usize = 64 << 20;
 pub struct Client {
     caller: Arc<Caller>,
     namespace: NamespaceName,
+    consistency: Consistency,
 }
 
 // === impl Client ===
@@ -30,9 +31,26 @@ impl Client {
         Builder::new()
     }
 
-    pub(crate) fn new(caller: Caller, namespace: NamespaceName) -> Self {
-        let caller = Arc::new(caller);
-        Self { caller, namespace }
+    pub(crate) fn new(caller: Caller, namespace: NamespaceName, consistency: Consistency) -> Self {
+        Self {
+            caller: Arc::new(caller),
+            namespace,
+            consistency,
+        }
+    }
+
+    /// The same client, of which reads are as fresh as this.
+    #[must_use]
+    pub fn with_consistency(&self, consistency: Consistency) -> Self {
+        Self {
+            consistency,
+            ..self.clone()
+        }
+    }
+
+    /// How fresh the answer to the next read has to be.
+    fn consistency(&self) -> Consistency {
+        self.consistency
     }
 
     fn key(&self, service: &ServiceName, id: &InstanceId) -> InstanceKey {

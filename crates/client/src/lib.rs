@@ -8,7 +8,7 @@
 //!     .endpoints(["127.0.0.1:7301".parse()?, "127.0.0.1:7302".parse()?])
 //!     .build()?;
 //! let payments = ServiceName::try_from("payments")?;
-//! let answer = client.resolve(&payments, Filter::default(), Consistency::Linearizable).await?;
+//! let answer = client.with_consistency(Consistency::Linearizable).resolve(&payments, Filter::default()).await?;
 //! for instance in &answer.value.instances {
 //!     println!("{} at revision {}", instance.key(), answer.header.revision);
 //! }

@@ -11,21 +11,20 @@ use crate::{
 };
 
 pub(super) async fn resolve(session: &Session, args: &ResolveArgs) -> Result<(), Failure> {
-    let request = session
-        .client
-        .resolve(&args.service, args.filter()?, args.read.consistency);
-    let answer = session.answer(request).await?;
+    let client = session.client.with_consistency(args.read.consistency);
+    let answer = session.answer(client.resolve(&args.service, args.filter()?)).await?;
     print_instances(session, &args.service, &answer)
 }
 
 pub(super) async fn instances(session: &Session, args: &InstancesArgs) -> Result<(), Failure> {
-    let request = session.client.list_instances(&args.service, args.read.consistency);
-    let answer = session.answer(request).await?;
+    let client = session.client.with_consistency(args.read.consistency);
+    let answer = session.answer(client.list_instances(&args.service)).await?;
     print_instances(session, &args.service, &answer)
 }
 
 pub(super) async fn services(session: &Session, args: ReadArgs) -> Result<(), Failure> {
-    let answer = session.answer(session.client.list_services(args.consistency)).await?;
+    let client = session.client.with_consistency(args.consistency);
+    let answer = session.answer(client.list_services()).await?;
     session.print(&ServicesView::from(&answer))
 }
 

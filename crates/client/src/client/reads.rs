@@ -1,6 +1,6 @@
 //! Requests that read the catalog, and how a member is doing.
 
-use quorate_model::{Consistency, Filter, Instance, InstanceId, ServiceName};
+use quorate_model::{Filter, Instance, InstanceId, ServiceName};
 use quorate_proto::{
     cluster::{StatusRequest, cluster_client::ClusterClient},
     registry as pb,
@@ -14,29 +14,21 @@ use crate::{Answer, Error, Header, Instances, ServiceSummary, Status, answer, ca
 
 impl Client {
     /// One instance; [`Error::Refused`] with [`Reason::NotFound`](crate::Reason::NotFound) if it is not there.
-    pub async fn get_instance(
-        &self,
-        service: &ServiceName,
-        id: &InstanceId,
-        consistency: Consistency,
-    ) -> Result<Answer<Instance>, Error> {
-        let key = self.key(service, id);
-        let request = pb::GetInstanceRequest::from(GetInstance { key, consistency });
+    pub async fn get_instance(&self, service: &ServiceName, id: &InstanceId) -> Result<Answer<Instance>, Error> {
+        let request = pb::GetInstanceRequest::from(GetInstance {
+            key: self.key(service, id),
+            consistency: self.consistency(),
+        });
         let send = |channel, request| async move { registry(channel).get_instance(request).await };
         self.caller.call(Purpose::Read, request, send).await
     }
 
     /// The instances of a service that `filter` asks for.
-    pub async fn resolve(
-        &self,
-        service: &ServiceName,
-        filter: Filter,
-        consistency: Consistency,
-    ) -> Result<Answer<Instances>, Error> {
+    pub async fn resolve(&self, service: &ServiceName, filter: Filter) -> Result<Answer<Instances>, Error> {
         let request = pb::ResolveRequest::from(Resolve {
             service: self.service_key(service),
             filter,
-            consistency,
+            consistency: self.consistency(),
         });
         let send = |channel, request| async move { registry(channel).resolve(request).await };
         self.caller.call(Purpose::Read, request, send).await
@@ -44,10 +36,10 @@ impl Client {
 
     /// All services of the namespace, in the order of their names. Asks page by page, each with a deadline of
     /// its own; the header is that of the last page.
-    pub async fn list_services(&self, consistency: Consistency) -> Result<Answer<Vec<ServiceSummary>>, Error> {
+    pub async fn list_services(&self) -> Result<Answer<Vec<ServiceSummary>>, Error> {
         let mut request = pb::ListServicesRequest::from(ListServices {
             namespace: self.namespace.clone(),
-            consistency,
+            consistency: self.consistency(),
             page: Page::default(),
         });
         let mut services = Vec::new();
@@ -67,14 +59,10 @@ impl Client {
 
     /// All instances of a service, whatever their state, in the order of their ids. Asks page by page, each
     /// with a deadline of its own; the header is that of the last page.
-    pub async fn list_instances(
-        &self,
-        service: &ServiceName,
-        consistency: Consistency,
-    ) -> Result<Answer<Instances>, Error> {
+    pub async fn list_instances(&self, service: &ServiceName) -> Result<Answer<Instances>, Error> {
         let mut request = pb::ListInstancesRequest::from(ListInstances {
             service: self.service_key(service),
-            consistency,
+            consistency: self.consistency(),
             page: Page::default(),
         });
         let mut value = Instances {
