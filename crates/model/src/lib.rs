@@ -51,5 +51,5 @@ pub use requirement::VersionRequirement;
 pub use selector::{Selector, Selectors};
 pub use settings::{GuardShare, ProtectMinimum, ServiceSettings, SettingsPatch};
 pub use spec::{Holder, InstancePatch, InstanceSpec, Locality, Patch, SpecParts, Takeover};
-pub use standing::{Availability, Health, Weight};
+pub use standing::{Availability, Found, Health, Standing, Weight};
 pub use time::LogTime;

@@ -1,8 +1,8 @@
 //! How an instance stands: what is intended for it, what is observed of it, and its share of the load.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use crate::InvalidValue;
+use crate::{Instance, InvalidValue, OverrideKind, OverrideKinds};
 
 /// What the operator or the owner intends for an instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +32,26 @@ pub enum Health {
 /// The share of the load that an instance takes, relative to its siblings. Zero takes none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weight(u16);
+
+/// How an instance stands once the overrides that are in force for it have had their say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Standing {
+    /// What is intended for it in the end.
+    pub availability: Availability,
+    /// Its share of the load in the end.
+    pub weight: Weight,
+    /// Which overrides had a say.
+    pub overrides: OverrideKinds,
+}
+
+/// An instance as a read finds it: what is registered, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What is registered.
+    pub instance: Arc<Instance>,
+    /// How it stands.
+    pub standing: Standing,
+}
 
 // === impl Availability ===
 
@@ -131,6 +151,49 @@ impl FromStr for Weight {
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+// === impl Standing ===
+
+impl Standing {
+    /// The standing of `instance` without any override.
+    pub fn of(instance: &Instance) -> Self {
+        Self {
+            availability: instance.availability(),
+            weight: instance.spec().weight(),
+            overrides: OverrideKinds::NONE,
+        }
+    }
+
+    /// The same under an override that takes the instance, or the zone that it is in, out of the traffic.
+    #[must_use]
+    pub fn taken_out(self, kind: OverrideKind) -> Self {
+        Self {
+            availability: Availability::Disabled,
+            overrides: self.overrides.with(kind),
+            ..self
+        }
+    }
+
+    /// The same under an override that replaces the weight.
+    #[must_use]
+    pub fn weighing(self, weight: Weight) -> Self {
+        Self {
+            weight,
+            overrides: self.overrides.with(OverrideKind::Weight),
+            ..self
+        }
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    /// `instance`, as it stands without any override.
+    pub fn undisturbed(instance: Arc<Instance>) -> Self {
+        let standing = Standing::of(&instance);
+        Self { instance, standing }
     }
 }
 
