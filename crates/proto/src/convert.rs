@@ -120,7 +120,7 @@ pub fn consistency(message: Option<pb::Consistency>) -> Result<Consistency, Inva
         Some(Mode::Stale(_)) => Ok(Consistency::Stale),
         Some(Mode::Linearizable(_)) => Ok(Consistency::Linearizable),
         // A mode of a newer contract arrives as none at all.
-        None => Err(InvalidField::missing(
+        Some(Mode::Bounded(_) | Mode::AtLeast(_)) | None => Err(InvalidField::missing(
             "consistency",
             "a mode that this version knows, stale or linearizable",
         )),

@@ -14,9 +14,11 @@ use std::{
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 5] = [
     "quorate/registry/v1/registry.proto",
+    "quorate/registry/v1/lease.proto",
     "quorate/cluster/v1/cluster.proto",
+    "quorate/cluster/v1/operator.proto",
     "quorate/peer/v1/peer.proto",
 ];
 

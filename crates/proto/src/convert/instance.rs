@@ -35,6 +35,7 @@ impl From<&Instance> for pb::Instance {
             modify_revision: instance.modify_revision().get(),
             registered_at_ms: instance.registered_at_ms(),
             incarnation: spec.holder().incarnation.map_or(0, Incarnation::get),
+            overrides: Vec::new(),
         }
     }
 }

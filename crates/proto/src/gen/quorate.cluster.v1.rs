@@ -20,6 +20,12 @@ pub struct Member {
     /// The last log index that is known to be durable there. Only the leader knows.
     #[prost(uint64, optional, tag = "5")]
     pub matched_index: ::core::option::Option<u64>,
+    /// How long ago it was last heard of, in milliseconds. Only the leader knows, and it says nothing of itself.
+    #[prost(uint64, optional, tag = "6")]
+    pub last_heard_ms: ::core::option::Option<u64>,
+    /// What it is meant to be.
+    #[prost(enumeration = "Calling", tag = "7")]
+    pub calling: i32,
 }
 /// See `Cluster.Status`.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -55,6 +61,156 @@ pub struct StatusResponse {
     /// The members, in the order of their ids.
     #[prost(message, repeated, tag = "10")]
     pub members: ::prost::alloc::vec::Vec<Member>,
+    /// Why the cluster takes nothing that makes it grow, as this member knows it; empty if it does.
+    #[prost(string, tag = "11")]
+    pub read_only: ::prost::alloc::string::String,
+    /// Bytes that are free on the disk of its data; absent if it keeps none there.
+    #[prost(uint64, optional, tag = "12")]
+    pub free_disk_bytes: ::core::option::Option<u64>,
+}
+/// See `Cluster.ListMembers`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMembersRequest {}
+/// See `Cluster.ListMembers`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMembersResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// The members, in the order of their ids.
+    #[prost(message, repeated, tag = "2")]
+    pub members: ::prost::alloc::vec::Vec<Member>,
+    /// The leader's last log index.
+    #[prost(uint64, tag = "3")]
+    pub last_log_index: u64,
+    /// Whether a change of the voters is half done; the leader finishes it.
+    #[prost(bool, tag = "4")]
+    pub changing: bool,
+}
+/// See `Cluster.AddMember`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddMemberRequest {
+    /// Where the other members will reach it.
+    #[prost(string, tag = "1")]
+    pub peer_address: ::prost::alloc::string::String,
+    /// Where clients will reach it.
+    #[prost(string, tag = "2")]
+    pub client_address: ::prost::alloc::string::String,
+    /// What it is meant to be; a voter if not stated.
+    #[prost(enumeration = "Calling", tag = "3")]
+    pub calling: i32,
+}
+/// See `Cluster.AddMember`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddMemberResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// The id that is kept for it.
+    #[prost(uint64, tag = "2")]
+    pub member_id: u64,
+}
+/// See `Cluster.RemoveMember`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMemberRequest {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+}
+/// See `Cluster.RemoveMember`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveMemberResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// Whether it was there.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+}
+/// See `Cluster.ReplaceMember`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceMemberRequest {
+    /// The member that goes.
+    #[prost(uint64, tag = "1")]
+    pub old_id: u64,
+    /// The member that takes its place.
+    #[prost(uint64, tag = "2")]
+    pub new_id: u64,
+}
+/// See `Cluster.ReplaceMember`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceMemberResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+}
+/// See `Cluster.PromoteMember`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PromoteMemberRequest {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+}
+/// See `Cluster.PromoteMember`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PromoteMemberResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+}
+/// See `Cluster.DemoteMember`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DemoteMemberRequest {
+    /// The member.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+}
+/// See `Cluster.DemoteMember`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DemoteMemberResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+}
+/// See `Cluster.TransferLeader`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferLeaderRequest {
+    /// The voter that is to lead; 0 means whichever has come furthest.
+    #[prost(uint64, tag = "1")]
+    pub member_id: u64,
+}
+/// See `Cluster.TransferLeader`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferLeaderResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// Who leads now.
+    #[prost(uint64, tag = "2")]
+    pub leader_id: u64,
+}
+/// See `Cluster.SaveSnapshot`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SaveSnapshotRequest {}
+/// See `Cluster.SaveSnapshot`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SaveSnapshotResponse {
+    /// A header first, then pieces.
+    #[prost(oneof = "save_snapshot_response::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<save_snapshot_response::Part>,
+}
+/// Nested message and enum types in `SaveSnapshotResponse`.
+pub mod save_snapshot_response {
+    /// A header first, then pieces.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        /// Who answered, from which state.
+        #[prost(message, tag = "1")]
+        Header(super::super::super::registry::v1::ResponseHeader),
+        /// The next bytes of the file: some 64 KiB at most.
+        #[prost(bytes, tag = "2")]
+        Piece(::prost::alloc::vec::Vec<u8>),
+    }
 }
 /// What a member is in the raft cluster at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -97,6 +253,39 @@ impl Role {
             "ROLE_CANDIDATE" => Some(Self::Candidate),
             "ROLE_LEARNER" => Some(Self::Learner),
             "ROLE_STOPPED" => Some(Self::Stopped),
+            _ => None,
+        }
+    }
+}
+/// What a member is meant to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Calling {
+    /// Not stated.
+    Unspecified = 0,
+    /// A voter, as soon as it has caught up.
+    Voter = 1,
+    /// A learner: a replica that serves reads and never votes.
+    Learner = 2,
+}
+impl Calling {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CALLING_UNSPECIFIED",
+            Self::Voter => "CALLING_VOTER",
+            Self::Learner => "CALLING_LEARNER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CALLING_UNSPECIFIED" => Some(Self::Unspecified),
+            "CALLING_VOTER" => Some(Self::Voter),
+            "CALLING_LEARNER" => Some(Self::Learner),
             _ => None,
         }
     }
@@ -205,6 +394,213 @@ pub mod cluster_client {
                 .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "Status"));
             self.inner.unary(req, path, codec).await
         }
+        /// The members as the leader sees them: also how far each has come and when it was last heard of. Without a
+        /// leader, or if it cannot be reached, UNAVAILABLE; `Status` then tells what the asked member knows.
+        pub async fn list_members(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/ListMembers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "ListMembers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes room for a node that has not started yet: gives it an id, and lets it in as a learner. The node that
+        /// then joins from this peer address is that member. A node that joins without having been added adds itself.
+        pub async fn add_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/AddMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "AddMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a member out. It learns of it, and stops. FAILED_PRECONDITION, with what is in the way, if the members
+        /// that remain and answer would be no quorum.
+        pub async fn remove_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/RemoveMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "RemoveMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts a member that has joined, learner or voter, in the place of another one, which goes: in one change, so
+        /// that the number of voters never differs. FAILED_PRECONDITION as for RemoveMember, or if the new one has not
+        /// caught up.
+        pub async fn replace_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplaceMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaceMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/ReplaceMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "ReplaceMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a learner a vote, for good. FAILED_PRECONDITION if it has not caught up.
+        pub async fn promote_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PromoteMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PromoteMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/PromoteMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "PromoteMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes the vote of a member, for good: it stays as a learner. FAILED_PRECONDITION as for RemoveMember.
+        pub async fn demote_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DemoteMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DemoteMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/DemoteMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "DemoteMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Has another voter lead. Answered once it does.
+        pub async fn transfer_leader(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TransferLeaderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TransferLeaderResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/TransferLeader",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "TransferLeader"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers the whole state, as of a moment after the request came in, as the bytes of a snapshot file: who
+        /// answered, then the file piece by piece. A stream that ends without an error is complete; the file also checks
+        /// itself. RESOURCE_EXHAUSTED while others are being saved here.
+        pub async fn save_snapshot(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SaveSnapshotRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SaveSnapshotResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Cluster/SaveSnapshot",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Cluster", "SaveSnapshot"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -226,6 +622,83 @@ pub mod cluster_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusResponse>, tonic::Status>;
+        /// The members as the leader sees them: also how far each has come and when it was last heard of. Without a
+        /// leader, or if it cannot be reached, UNAVAILABLE; `Status` then tells what the asked member knows.
+        async fn list_members(
+            &self,
+            request: tonic::Request<super::ListMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembersResponse>,
+            tonic::Status,
+        >;
+        /// Makes room for a node that has not started yet: gives it an id, and lets it in as a learner. The node that
+        /// then joins from this peer address is that member. A node that joins without having been added adds itself.
+        async fn add_member(
+            &self,
+            request: tonic::Request<super::AddMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddMemberResponse>,
+            tonic::Status,
+        >;
+        /// Takes a member out. It learns of it, and stops. FAILED_PRECONDITION, with what is in the way, if the members
+        /// that remain and answer would be no quorum.
+        async fn remove_member(
+            &self,
+            request: tonic::Request<super::RemoveMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveMemberResponse>,
+            tonic::Status,
+        >;
+        /// Puts a member that has joined, learner or voter, in the place of another one, which goes: in one change, so
+        /// that the number of voters never differs. FAILED_PRECONDITION as for RemoveMember, or if the new one has not
+        /// caught up.
+        async fn replace_member(
+            &self,
+            request: tonic::Request<super::ReplaceMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaceMemberResponse>,
+            tonic::Status,
+        >;
+        /// Gives a learner a vote, for good. FAILED_PRECONDITION if it has not caught up.
+        async fn promote_member(
+            &self,
+            request: tonic::Request<super::PromoteMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PromoteMemberResponse>,
+            tonic::Status,
+        >;
+        /// Takes the vote of a member, for good: it stays as a learner. FAILED_PRECONDITION as for RemoveMember.
+        async fn demote_member(
+            &self,
+            request: tonic::Request<super::DemoteMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DemoteMemberResponse>,
+            tonic::Status,
+        >;
+        /// Has another voter lead. Answered once it does.
+        async fn transfer_leader(
+            &self,
+            request: tonic::Request<super::TransferLeaderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TransferLeaderResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the SaveSnapshot method.
+        type SaveSnapshotStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SaveSnapshotResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Answers the whole state, as of a moment after the request came in, as the bytes of a snapshot file: who
+        /// answered, then the file piece by piece. A stream that ends without an error is complete; the file also checks
+        /// itself. RESOURCE_EXHAUSTED while others are being saved here.
+        async fn save_snapshot(
+            &self,
+            request: tonic::Request<super::SaveSnapshotRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::SaveSnapshotStream>,
+            tonic::Status,
+        >;
     }
     /// Looks after the cluster itself.
     #[derive(Debug)]
@@ -347,6 +820,365 @@ pub mod cluster_server {
                     };
                     Box::pin(fut)
                 }
+                "/quorate.cluster.v1.Cluster/ListMembers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMembersSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::UnaryService<super::ListMembersRequest>
+                    for ListMembersSvc<T> {
+                        type Response = super::ListMembersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMembersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::list_members(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMembersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/AddMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddMemberSvc<T: Cluster>(pub Arc<T>);
+                    impl<T: Cluster> tonic::server::UnaryService<super::AddMemberRequest>
+                    for AddMemberSvc<T> {
+                        type Response = super::AddMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::add_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/RemoveMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveMemberSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::UnaryService<super::RemoveMemberRequest>
+                    for RemoveMemberSvc<T> {
+                        type Response = super::RemoveMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::remove_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/ReplaceMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplaceMemberSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::UnaryService<super::ReplaceMemberRequest>
+                    for ReplaceMemberSvc<T> {
+                        type Response = super::ReplaceMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplaceMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::replace_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplaceMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/PromoteMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct PromoteMemberSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::UnaryService<super::PromoteMemberRequest>
+                    for PromoteMemberSvc<T> {
+                        type Response = super::PromoteMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PromoteMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::promote_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PromoteMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/DemoteMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct DemoteMemberSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::UnaryService<super::DemoteMemberRequest>
+                    for DemoteMemberSvc<T> {
+                        type Response = super::DemoteMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DemoteMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::demote_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DemoteMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/TransferLeader" => {
+                    #[allow(non_camel_case_types)]
+                    struct TransferLeaderSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::UnaryService<super::TransferLeaderRequest>
+                    for TransferLeaderSvc<T> {
+                        type Response = super::TransferLeaderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TransferLeaderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::transfer_leader(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TransferLeaderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Cluster/SaveSnapshot" => {
+                    #[allow(non_camel_case_types)]
+                    struct SaveSnapshotSvc<T: Cluster>(pub Arc<T>);
+                    impl<
+                        T: Cluster,
+                    > tonic::server::ServerStreamingService<super::SaveSnapshotRequest>
+                    for SaveSnapshotSvc<T> {
+                        type Response = super::SaveSnapshotResponse;
+                        type ResponseStream = T::SaveSnapshotStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SaveSnapshotRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Cluster>::save_snapshot(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SaveSnapshotSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -384,6 +1216,843 @@ pub mod cluster_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "quorate.cluster.v1.Cluster";
     impl<T> tonic::server::NamedService for ClusterServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// What an override is about: with its kind it names the override.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OverrideTarget {
+    /// The namespace; empty means "default".
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The service. May be empty for a zone that is taken out for all services of the namespace.
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+    /// What is overridden there.
+    #[prost(oneof = "override_target::Target", tags = "3, 4, 5")]
+    pub target: ::core::option::Option<override_target::Target>,
+}
+/// Nested message and enum types in `OverrideTarget`.
+pub mod override_target {
+    /// See `disable`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Disable {
+        /// The id of the instance.
+        #[prost(string, tag = "1")]
+        pub id: ::prost::alloc::string::String,
+    }
+    /// See `weight`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Weight {
+        /// The id of the instance.
+        #[prost(string, tag = "1")]
+        pub id: ::prost::alloc::string::String,
+    }
+    /// See `zone_out`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ZoneOut {
+        /// The zone.
+        #[prost(string, tag = "1")]
+        pub zone: ::prost::alloc::string::String,
+    }
+    /// What is overridden there.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Target {
+        /// An instance gets no traffic.
+        #[prost(message, tag = "3")]
+        Disable(Disable),
+        /// An instance has another weight.
+        #[prost(message, tag = "4")]
+        Weight(Weight),
+        /// All instances in a zone get no traffic.
+        #[prost(message, tag = "5")]
+        ZoneOut(ZoneOut),
+    }
+}
+/// An override, as the cluster holds it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Override {
+    /// What it is about.
+    #[prost(message, optional, tag = "1")]
+    pub target: ::core::option::Option<OverrideTarget>,
+    /// The weight that the instance has under an override of its weight; 0 for other kinds.
+    #[prost(uint32, tag = "2")]
+    pub weight: u32,
+    /// Why.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// The revision at which it was last set.
+    #[prost(uint64, tag = "4")]
+    pub revision: u64,
+    /// Milliseconds since the Unix epoch when it was set, by the clock of the member that took the request. For
+    /// display only.
+    #[prost(uint64, tag = "5")]
+    pub set_at_ms: u64,
+    /// How long it will last from the state that was read on, in milliseconds of the cluster's time, which stands
+    /// still while there is no leader; absent if it lasts until it is cleared.
+    #[prost(uint64, optional, tag = "6")]
+    pub remaining_ms: ::core::option::Option<u64>,
+}
+/// See `Operator.SetOverride`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetOverrideRequest {
+    /// What is overridden.
+    #[prost(message, optional, tag = "1")]
+    pub target: ::core::option::Option<OverrideTarget>,
+    /// The weight for an override of a weight: 0–65535; not to be given for other kinds.
+    #[prost(uint32, optional, tag = "2")]
+    pub weight: ::core::option::Option<u32>,
+    /// Why: 1 to 256 bytes, for whoever wonders later.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// How long it is to last, in milliseconds: at most 31,536,000,000 (a year); 0 means until it is cleared.
+    #[prost(uint64, tag = "4")]
+    pub expires_after_ms: u64,
+}
+/// See `Operator.SetOverride`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetOverrideResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// Whether anything changed. A new expiry is a change.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+}
+/// See `Operator.ClearOverride`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClearOverrideRequest {
+    /// What was overridden.
+    #[prost(message, optional, tag = "1")]
+    pub target: ::core::option::Option<OverrideTarget>,
+}
+/// See `Operator.ClearOverride`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClearOverrideResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// Whether it was there.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+}
+/// See `Operator.ListOverrides`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOverridesRequest {
+    /// The namespace; empty means "default".
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Only those that touch this service, a zone of the whole namespace among them; empty means all.
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+    /// How fresh the answer must be.
+    #[prost(message, optional, tag = "3")]
+    pub consistency: ::core::option::Option<super::super::registry::v1::Consistency>,
+    /// At most so many in one answer; 0 means 1,000, which is also the most.
+    #[prost(uint32, tag = "4")]
+    pub page_size: u32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// See `Operator.ListOverrides`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOverridesResponse {
+    /// Who answered, from which state.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// The overrides.
+    #[prost(message, repeated, tag = "2")]
+    pub overrides: ::prost::alloc::vec::Vec<Override>,
+    /// Where the next page begins; empty if this is the last.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// What is set for a service. They guard leases, and have no effect before leases lapse.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ServiceSettings {
+    /// The share of its leases, in percent, that may lapse at once before the service is guarded: 1–100.
+    #[prost(uint32, tag = "1")]
+    pub guard_share_percent: u32,
+    /// The time to live of a lease that is granted for it without one, in milliseconds: 2,000 to 86,400,000.
+    #[prost(uint64, tag = "2")]
+    pub default_ttl_ms: u64,
+    /// How many instances the guard never lets an answer fall below: 0–10,000.
+    #[prost(uint32, tag = "3")]
+    pub protect_minimum: u32,
+}
+/// See `Operator.SetServiceSettings`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetServiceSettingsRequest {
+    /// The namespace; empty means "default".
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The service.
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+    /// See `ServiceSettings`; absent leaves it.
+    #[prost(uint32, optional, tag = "3")]
+    pub guard_share_percent: ::core::option::Option<u32>,
+    /// See `ServiceSettings`; absent leaves it.
+    #[prost(uint64, optional, tag = "4")]
+    pub default_ttl_ms: ::core::option::Option<u64>,
+    /// See `ServiceSettings`; absent leaves it.
+    #[prost(uint32, optional, tag = "5")]
+    pub protect_minimum: ::core::option::Option<u32>,
+    /// First put everything back to the defaults.
+    #[prost(bool, tag = "6")]
+    pub reset: bool,
+}
+/// See `Operator.SetServiceSettings`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetServiceSettingsResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// What is set now.
+    #[prost(message, optional, tag = "2")]
+    pub settings: ::core::option::Option<ServiceSettings>,
+    /// Whether anything changed.
+    #[prost(bool, tag = "3")]
+    pub changed: bool,
+}
+/// See `Operator.GetServiceSettings`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServiceSettingsRequest {
+    /// The namespace; empty means "default".
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The service.
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+    /// How fresh the answer must be.
+    #[prost(message, optional, tag = "3")]
+    pub consistency: ::core::option::Option<super::super::registry::v1::Consistency>,
+}
+/// See `Operator.GetServiceSettings`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetServiceSettingsResponse {
+    /// Who answered, from which state.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// What is set, with the defaults where nothing is.
+    #[prost(message, optional, tag = "2")]
+    pub settings: ::core::option::Option<ServiceSettings>,
+    /// Whether anything differs from the defaults.
+    #[prost(bool, tag = "3")]
+    pub customized: bool,
+}
+/// Generated client implementations.
+pub mod operator_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What operators decide about services and instances, apart from what these state about themselves.
+    ///
+    /// Overrides and settings are objects of their own: they need no instance, and outlast registrations, restarts
+    /// and restores. Setting the same again changes nothing, so that a request may be repeated.
+    #[derive(Debug, Clone)]
+    pub struct OperatorClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> OperatorClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OperatorClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OperatorClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sets an override, in place of the one with the same target and kind, if there is one.
+        pub async fn set_override(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetOverrideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetOverrideResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/SetOverride",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Operator", "SetOverride"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes an override back. One that is not there is no error.
+        pub async fn clear_override(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ClearOverrideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ClearOverrideResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/ClearOverride",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Operator", "ClearOverride"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists overrides in the order of their targets.
+        pub async fn list_overrides(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOverridesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOverridesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/ListOverrides",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Operator", "ListOverrides"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the settings of a service, which need not have instances.
+        pub async fn set_service_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetServiceSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetServiceSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/SetServiceSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("quorate.cluster.v1.Operator", "SetServiceSettings"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers the settings of a service: the defaults, where nobody has set anything.
+        pub async fn get_service_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetServiceSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServiceSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/GetServiceSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("quorate.cluster.v1.Operator", "GetServiceSettings"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod operator_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OperatorServer.
+    #[async_trait]
+    pub trait Operator: std::marker::Send + std::marker::Sync + 'static {
+        /// Sets an override, in place of the one with the same target and kind, if there is one.
+        async fn set_override(
+            &self,
+            request: tonic::Request<super::SetOverrideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetOverrideResponse>,
+            tonic::Status,
+        >;
+        /// Takes an override back. One that is not there is no error.
+        async fn clear_override(
+            &self,
+            request: tonic::Request<super::ClearOverrideRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ClearOverrideResponse>,
+            tonic::Status,
+        >;
+        /// Lists overrides in the order of their targets.
+        async fn list_overrides(
+            &self,
+            request: tonic::Request<super::ListOverridesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOverridesResponse>,
+            tonic::Status,
+        >;
+        /// Changes the settings of a service, which need not have instances.
+        async fn set_service_settings(
+            &self,
+            request: tonic::Request<super::SetServiceSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetServiceSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Answers the settings of a service: the defaults, where nobody has set anything.
+        async fn get_service_settings(
+            &self,
+            request: tonic::Request<super::GetServiceSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetServiceSettingsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What operators decide about services and instances, apart from what these state about themselves.
+    ///
+    /// Overrides and settings are objects of their own: they need no instance, and outlast registrations, restarts
+    /// and restores. Setting the same again changes nothing, so that a request may be repeated.
+    #[derive(Debug)]
+    pub struct OperatorServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OperatorServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OperatorServer<T>
+    where
+        T: Operator,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/quorate.cluster.v1.Operator/SetOverride" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetOverrideSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::SetOverrideRequest>
+                    for SetOverrideSvc<T> {
+                        type Response = super::SetOverrideResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetOverrideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::set_override(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetOverrideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/ClearOverride" => {
+                    #[allow(non_camel_case_types)]
+                    struct ClearOverrideSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ClearOverrideRequest>
+                    for ClearOverrideSvc<T> {
+                        type Response = super::ClearOverrideResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ClearOverrideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::clear_override(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ClearOverrideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/ListOverrides" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListOverridesSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListOverridesRequest>
+                    for ListOverridesSvc<T> {
+                        type Response = super::ListOverridesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListOverridesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_overrides(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListOverridesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/SetServiceSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetServiceSettingsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::SetServiceSettingsRequest>
+                    for SetServiceSettingsSvc<T> {
+                        type Response = super::SetServiceSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetServiceSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::set_service_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetServiceSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/GetServiceSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetServiceSettingsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::GetServiceSettingsRequest>
+                    for GetServiceSettingsSvc<T> {
+                        type Response = super::GetServiceSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetServiceSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::get_service_settings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetServiceSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OperatorServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "quorate.cluster.v1.Operator";
+    impl<T> tonic::server::NamedService for OperatorServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -32,7 +32,7 @@ pub struct Entry {
     #[prost(message, optional, tag = "1")]
     pub log_id: ::core::option::Option<LogId>,
     /// What it holds.
-    #[prost(oneof = "entry::Payload", tags = "2, 3, 4")]
+    #[prost(oneof = "entry::Payload", tags = "2, 3, 4, 5")]
     pub payload: ::core::option::Option<entry::Payload>,
 }
 /// Nested message and enum types in `Entry`.
@@ -40,18 +40,31 @@ pub mod entry {
     /// Nothing.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Blank {}
+    /// A command and its stamp.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct StampedCommand {
+        /// Log time in milliseconds.
+        #[prost(uint64, tag = "1")]
+        pub stamp_ms: u64,
+        /// The bytes that the leader made of the command; stored as they are.
+        #[prost(bytes = "bytes", tag = "2")]
+        pub command: ::prost::bytes::Bytes,
+    }
     /// What it holds.
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Payload {
         /// Nothing: a new leader's first entry.
         #[prost(message, tag = "2")]
         Blank(Blank),
-        /// A command, in the bytes that the leader made of it; stored as they are.
+        /// A command, in the bytes that the leader made of it; stored as they are. From before there was log time.
         #[prost(bytes, tag = "3")]
         Command(::prost::bytes::Bytes),
         /// A change of membership.
         #[prost(message, tag = "4")]
         Membership(super::Membership),
+        /// A command with the log time at which the leader proposed it.
+        #[prost(message, tag = "5")]
+        StampedCommand(StampedCommand),
     }
 }
 /// Who belongs to the cluster.
@@ -88,6 +101,9 @@ pub mod membership {
         /// Whether it is to be promoted to voter once it has caught up.
         #[prost(bool, tag = "4")]
         pub promote: bool,
+        /// The member whose place it is to take once it has caught up; 0 for none.
+        #[prost(uint64, tag = "5")]
+        pub replaces: u64,
     }
 }
 /// See `Raft.Append`.
@@ -272,7 +288,7 @@ pub struct ProposeRequest {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProposeResponse {
     /// What came of it.
-    #[prost(oneof = "propose_response::Result", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "propose_response::Result", tags = "1, 2, 3, 4, 5, 6")]
     pub result: ::core::option::Option<propose_response::Result>,
 }
 /// Nested message and enum types in `ProposeResponse`.
@@ -308,6 +324,9 @@ pub mod propose_response {
         /// It was not appended in time: there was too much to append before it.
         #[prost(message, tag = "5")]
         TimedOut(TimedOut),
+        /// It was not appended: the cluster takes nothing that makes it grow, for this reason.
+        #[prost(string, tag = "6")]
+        ReadOnly(::prost::alloc::string::String),
     }
 }
 /// Who leads, as far as the one that was asked knows.
@@ -318,8 +337,12 @@ pub struct NotLeader {
     pub leader_id: ::core::option::Option<u64>,
 }
 /// See `Forward.ReadIndex`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ReadIndexRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadIndexRequest {
+    /// Why the sender's disk must not be filled further, if it is nearly full; empty otherwise.
+    #[prost(string, tag = "1")]
+    pub short_of_disk: ::prost::alloc::string::String,
+}
 /// See `Forward.ReadIndex`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReadIndexResponse {
@@ -330,11 +353,14 @@ pub struct ReadIndexResponse {
 /// Nested message and enum types in `ReadIndexResponse`.
 pub mod read_index_response {
     /// A confirmed index.
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Confirmed {
         /// The log index.
         #[prost(uint64, tag = "1")]
         pub log_index: u64,
+        /// Why the cluster takes nothing that makes it grow; empty if it does.
+        #[prost(string, tag = "2")]
+        pub read_only: ::prost::alloc::string::String,
     }
     /// What came of it.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
@@ -381,6 +407,9 @@ pub struct JoinRequest {
     /// How many more times the request may be forwarded.
     #[prost(uint32, tag = "5")]
     pub quota: u32,
+    /// The member whose place it is to take once it has caught up; 0 for none. Refused while that one is heard of.
+    #[prost(uint64, tag = "6")]
+    pub replaces: u64,
 }
 /// See `Joining.Join`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -391,6 +420,185 @@ pub struct JoinResponse {
     /// The id that the process has from now on.
     #[prost(uint64, tag = "2")]
     pub member_id: u64,
+}
+/// See `Joining.Recall`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecallRequest {
+    /// The cluster that the sender belongs to, or did: 32 hexadecimal digits.
+    #[prost(string, tag = "1")]
+    pub cluster_id: ::prost::alloc::string::String,
+    /// The sender.
+    #[prost(uint64, tag = "2")]
+    pub member_id: u64,
+    /// How many more times the request may be forwarded.
+    #[prost(uint32, tag = "3")]
+    pub quota: u32,
+}
+/// See `Joining.Recall`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecallResponse {
+    /// Whether the leader, confirmed by a quorum after the request came in, says that the sender was a member and
+    /// is none any more.
+    #[prost(bool, tag = "1")]
+    pub removed: bool,
+    /// The highest log entry that the sender has ever told the answering member to be durable; absent if none.
+    #[prost(message, optional, tag = "2")]
+    pub acknowledged: ::core::option::Option<LogId>,
+}
+/// See `Members.Change`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeMembersRequest {
+    /// The sender's deadline: so many milliseconds from now on.
+    #[prost(uint32, tag = "7")]
+    pub timeout_ms: u32,
+    /// What to do.
+    #[prost(oneof = "change_members_request::Change", tags = "1, 2, 3, 4, 5, 6")]
+    pub change: ::core::option::Option<change_members_request::Change>,
+}
+/// Nested message and enum types in `ChangeMembersRequest`.
+pub mod change_members_request {
+    /// A member to come.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Add {
+        /// Where the other members will reach it.
+        #[prost(string, tag = "1")]
+        pub peer_address: ::prost::alloc::string::String,
+        /// Where clients will reach it.
+        #[prost(string, tag = "2")]
+        pub client_address: ::prost::alloc::string::String,
+        /// Whether it is to be promoted to voter once it has caught up.
+        #[prost(bool, tag = "3")]
+        pub promote: bool,
+    }
+    /// One member in the place of another.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Replace {
+        /// The one that goes.
+        #[prost(uint64, tag = "1")]
+        pub old_id: u64,
+        /// The one that comes.
+        #[prost(uint64, tag = "2")]
+        pub new_id: u64,
+    }
+    /// What to do.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Change {
+        /// See `Cluster.AddMember`.
+        #[prost(message, tag = "1")]
+        Add(Add),
+        /// See `Cluster.RemoveMember`.
+        #[prost(uint64, tag = "2")]
+        Remove(u64),
+        /// See `Cluster.ReplaceMember`.
+        #[prost(message, tag = "3")]
+        Replace(Replace),
+        /// See `Cluster.PromoteMember`.
+        #[prost(uint64, tag = "4")]
+        Promote(u64),
+        /// See `Cluster.DemoteMember`.
+        #[prost(uint64, tag = "5")]
+        Demote(u64),
+        /// See `Cluster.TransferLeader`; 0 means whichever has come furthest.
+        #[prost(uint64, tag = "6")]
+        TransferLeader(u64),
+    }
+}
+/// See `Members.Change`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChangeMembersResponse {
+    /// What came of it.
+    #[prost(oneof = "change_members_response::Result", tags = "1, 2, 3, 4, 5, 6")]
+    pub result: ::core::option::Option<change_members_response::Result>,
+}
+/// Nested message and enum types in `ChangeMembersResponse`.
+pub mod change_members_response {
+    /// A change that was made.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Done {
+        /// The member that it was about: the new one, or the new leader.
+        #[prost(uint64, tag = "1")]
+        pub member_id: u64,
+        /// Whether anything changed.
+        #[prost(bool, tag = "2")]
+        pub changed: bool,
+    }
+    /// Nothing more to say.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct NotFound {}
+    /// What came of it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        /// It was done.
+        #[prost(message, tag = "1")]
+        Done(Done),
+        /// Nothing was done: this member does not lead.
+        #[prost(message, tag = "2")]
+        NotLeader(super::NotLeader),
+        /// Nothing was done: another change is under way, or what the leader needs is out of reach for now.
+        #[prost(string, tag = "3")]
+        Busy(::prost::alloc::string::String),
+        /// Nothing was done, and will not be while things are as they are, for this reason.
+        #[prost(string, tag = "4")]
+        Refused(::prost::alloc::string::String),
+        /// It may or may not take effect.
+        #[prost(string, tag = "5")]
+        Unknown(::prost::alloc::string::String),
+        /// Nothing was done: there is no such member.
+        #[prost(message, tag = "6")]
+        NotFound(NotFound),
+    }
+}
+/// See `Members.List`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMembersRequest {}
+/// See `Members.List`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMembersResponse {
+    /// What came of it.
+    #[prost(oneof = "list_members_response::Result", tags = "1, 2")]
+    pub result: ::core::option::Option<list_members_response::Result>,
+}
+/// Nested message and enum types in `ListMembersResponse`.
+pub mod list_members_response {
+    /// The members as the leader sees them.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Listed {
+        /// In the order of their ids.
+        #[prost(message, repeated, tag = "1")]
+        pub members: ::prost::alloc::vec::Vec<Seen>,
+        /// The leader's last log index.
+        #[prost(uint64, tag = "2")]
+        pub last_log_index: u64,
+        /// Whether a change of the voters is half done.
+        #[prost(bool, tag = "3")]
+        pub changing: bool,
+    }
+    /// One member.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Seen {
+        /// Who it is.
+        #[prost(message, optional, tag = "1")]
+        pub member: ::core::option::Option<super::membership::Member>,
+        /// Whether it votes.
+        #[prost(bool, tag = "2")]
+        pub voter: bool,
+        /// The last log index that is known to be durable there.
+        #[prost(uint64, optional, tag = "3")]
+        pub matched_index: ::core::option::Option<u64>,
+        /// How long ago it was last heard of, in milliseconds; absent for the leader, or if it never was.
+        #[prost(uint64, optional, tag = "4")]
+        pub last_heard_ms: ::core::option::Option<u64>,
+    }
+    /// What came of it.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Result {
+        /// The members.
+        #[prost(message, tag = "1")]
+        Listed(Listed),
+        /// This member does not lead.
+        #[prost(message, tag = "2")]
+        NotLeader(super::NotLeader),
+    }
 }
 /// Generated client implementations.
 pub mod raft_client {
@@ -1352,6 +1560,376 @@ pub mod forward_server {
     }
 }
 /// Generated client implementations.
+pub mod members_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What members ask of their leader on behalf of operators. Answered by the leader only; never passed on.
+    #[derive(Debug, Clone)]
+    pub struct MembersClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> MembersClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MembersClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MembersClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Changes who belongs to the cluster, or who leads it.
+        pub async fn change(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ChangeMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangeMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.peer.v1.Members/Change",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.peer.v1.Members", "Change"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The members as the leader sees them.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.peer.v1.Members/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.peer.v1.Members", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod members_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MembersServer.
+    #[async_trait]
+    pub trait Members: std::marker::Send + std::marker::Sync + 'static {
+        /// Changes who belongs to the cluster, or who leads it.
+        async fn change(
+            &self,
+            request: tonic::Request<super::ChangeMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ChangeMembersResponse>,
+            tonic::Status,
+        >;
+        /// The members as the leader sees them.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMembersResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What members ask of their leader on behalf of operators. Answered by the leader only; never passed on.
+    #[derive(Debug)]
+    pub struct MembersServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MembersServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MembersServer<T>
+    where
+        T: Members,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/quorate.peer.v1.Members/Change" => {
+                    #[allow(non_camel_case_types)]
+                    struct ChangeSvc<T: Members>(pub Arc<T>);
+                    impl<
+                        T: Members,
+                    > tonic::server::UnaryService<super::ChangeMembersRequest>
+                    for ChangeSvc<T> {
+                        type Response = super::ChangeMembersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ChangeMembersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Members>::change(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ChangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.peer.v1.Members/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: Members>(pub Arc<T>);
+                    impl<
+                        T: Members,
+                    > tonic::server::UnaryService<super::ListMembersRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListMembersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMembersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Members>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MembersServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "quorate.peer.v1.Members";
+    impl<T> tonic::server::NamedService for MembersServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
 pub mod joining_client {
     #![allow(
         unused_variables,
@@ -1362,7 +1940,7 @@ pub mod joining_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// How a process finds out about a cluster, and becomes a member of it.
+    /// How a process finds out about a cluster, becomes a member of it, and learns that it is one no more.
     #[derive(Debug, Clone)]
     pub struct JoiningClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1479,6 +2057,29 @@ pub mod joining_client {
                 .insert(GrpcMethod::new("quorate.peer.v1.Joining", "Join"));
             self.inner.unary(req, path, codec).await
         }
+        /// What the member that is asked knows about one that starts again or hears nothing: whether it still belongs
+        /// to the cluster, and how far its log once was. May be asked of any member.
+        pub async fn recall(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RecallRequest>,
+        ) -> std::result::Result<tonic::Response<super::RecallResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.peer.v1.Joining/Recall",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.peer.v1.Joining", "Recall"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1507,8 +2108,14 @@ pub mod joining_server {
             &self,
             request: tonic::Request<super::JoinRequest>,
         ) -> std::result::Result<tonic::Response<super::JoinResponse>, tonic::Status>;
+        /// What the member that is asked knows about one that starts again or hears nothing: whether it still belongs
+        /// to the cluster, and how far its log once was. May be asked of any member.
+        async fn recall(
+            &self,
+            request: tonic::Request<super::RecallRequest>,
+        ) -> std::result::Result<tonic::Response<super::RecallResponse>, tonic::Status>;
     }
-    /// How a process finds out about a cluster, and becomes a member of it.
+    /// How a process finds out about a cluster, becomes a member of it, and learns that it is one no more.
     #[derive(Debug)]
     pub struct JoiningServer<T> {
         inner: Arc<T>,
@@ -1656,6 +2263,49 @@ pub mod joining_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = JoinSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.peer.v1.Joining/Recall" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecallSvc<T: Joining>(pub Arc<T>);
+                    impl<T: Joining> tonic::server::UnaryService<super::RecallRequest>
+                    for RecallSvc<T> {
+                        type Response = super::RecallResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecallRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Joining>::recall(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecallSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

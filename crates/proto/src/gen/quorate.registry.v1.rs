@@ -59,7 +59,8 @@ pub struct Instance {
     /// Where it is reached: 1 to 16 endpoints, the main one first.
     #[prost(message, repeated, tag = "5")]
     pub endpoints: ::prost::alloc::vec::Vec<Endpoint>,
-    /// Its share of the traffic relative to its fellows: 0–65535.
+    /// Its share of the traffic relative to its fellows, 0–65535: that of an override, if there is one, and else
+    /// what its registrant has stated.
     #[prost(uint32, tag = "6")]
     pub weight: u32,
     /// The region that it runs in; empty if it is not stated.
@@ -80,7 +81,8 @@ pub struct Instance {
     /// What has been observed of it.
     #[prost(enumeration = "Health", tag = "11")]
     pub health: i32,
-    /// What its operators or its owner want of it.
+    /// What its operators or its owner want of it. An override counts: under one that disables the instance or
+    /// its zone it is DISABLED, whatever its owner wants.
     #[prost(enumeration = "Availability", tag = "12")]
     pub availability: i32,
     /// Who registered it, such as a pod name; empty if it is not stated.
@@ -102,12 +104,15 @@ pub struct Instance {
     /// Which run of the owner registered it; 0 if it is not stated.
     #[prost(uint64, tag = "18")]
     pub incarnation: u64,
+    /// The kinds of overrides that are in force for it, in order; their reasons are in `Operator.ListOverrides`.
+    #[prost(enumeration = "OverrideKind", repeated, tag = "19")]
+    pub overrides: ::prost::alloc::vec::Vec<i32>,
 }
 /// How fresh a read must be. Absent: stale.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Consistency {
     /// The mode.
-    #[prost(oneof = "consistency::Mode", tags = "1, 2")]
+    #[prost(oneof = "consistency::Mode", tags = "1, 2, 3, 4")]
     pub mode: ::core::option::Option<consistency::Mode>,
 }
 /// Nested message and enum types in `Consistency`.
@@ -118,6 +123,23 @@ pub mod consistency {
     /// See `linearizable`.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Linearizable {}
+    /// See `bounded`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Bounded {
+        /// The most that the answer may be behind, in milliseconds: at least 1.
+        #[prost(uint64, tag = "1")]
+        pub max_staleness_ms: u64,
+    }
+    /// See `at_least`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct AtLeast {
+        /// The epoch of the state; FAILED_PRECONDITION if the cluster has another one. 0 stands for whatever it has.
+        #[prost(uint64, tag = "1")]
+        pub epoch: u64,
+        /// Its revision; FAILED_PRECONDITION if the cluster has not come that far.
+        #[prost(uint64, tag = "2")]
+        pub revision: u64,
+    }
     /// The mode.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Mode {
@@ -127,7 +149,28 @@ pub mod consistency {
         /// At least as new as every write that was acknowledged before the read began.
         #[prost(message, tag = "2")]
         Linearizable(Linearizable),
+        /// At most so old. UNAVAILABLE if the member cannot tell that in time.
+        #[prost(message, tag = "3")]
+        Bounded(Bounded),
+        /// At least as new as a state that was seen before, on whatever member. Waits for it.
+        #[prost(message, tag = "4")]
+        AtLeast(AtLeast),
     }
+}
+/// What makes a write take effect once, however often and through however many members it is sent: a repetition
+/// is answered with the outcome of the first. See `Leases`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RequestKey {
+    /// The lease of whoever writes. NOT_FOUND with reason LEASE_NOT_FOUND if it is gone, and nothing is done.
+    #[prost(uint64, tag = "1")]
+    pub lease_id: u64,
+    /// The number of the write among those of the lease, from 1 on. A number is never used for another write.
+    /// FAILED_PRECONDITION if it is below the last 1,024, or was used for another write.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    /// The writes below this number will not be repeated: their outcomes are forgotten. At most `sequence`.
+    #[prost(uint64, tag = "3")]
+    pub acked_below: u64,
 }
 /// See `Registry.Register`.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -181,6 +224,9 @@ pub struct RegisterRequest {
     /// The lease that keeps the registration; 0 means none. UNIMPLEMENTED for now if it is not 0.
     #[prost(uint64, tag = "15")]
     pub lease_id: u64,
+    /// Makes it take effect once. Not to be given within a batch, which has one of its own.
+    #[prost(message, optional, tag = "16")]
+    pub key: ::core::option::Option<RequestKey>,
 }
 /// See `Registry.Register`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -228,6 +274,9 @@ pub struct UpdateRequest {
     /// New tags in place of all that are there; absent leaves them.
     #[prost(message, optional, tag = "10")]
     pub tags: ::core::option::Option<update_request::TagSet>,
+    /// Makes it take effect once. Not to be given within a batch, which has one of its own.
+    #[prost(message, optional, tag = "11")]
+    pub key: ::core::option::Option<RequestKey>,
 }
 /// Nested message and enum types in `UpdateRequest`.
 pub mod update_request {
@@ -294,6 +343,9 @@ pub struct DeregisterRequest {
     /// The generation that must be current; absent for an operator.
     #[prost(uint64, optional, tag = "4")]
     pub generation: ::core::option::Option<u64>,
+    /// Makes it take effect once. Not to be given within a batch, which has one of its own.
+    #[prost(message, optional, tag = "5")]
+    pub key: ::core::option::Option<RequestKey>,
 }
 /// See `Registry.Deregister`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -323,6 +375,9 @@ pub struct SetAvailabilityRequest {
     /// What is wanted of the instance.
     #[prost(enumeration = "Availability", tag = "5")]
     pub availability: i32,
+    /// Makes it take effect once. Not to be given within a batch, which has one of its own.
+    #[prost(message, optional, tag = "6")]
+    pub key: ::core::option::Option<RequestKey>,
 }
 /// See `Registry.SetAvailability`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -336,6 +391,104 @@ pub struct SetAvailabilityResponse {
     /// Whether anything changed.
     #[prost(bool, tag = "3")]
     pub changed: bool,
+}
+/// See `Registry.WriteBatch`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WriteBatchRequest {
+    /// 1 to 1,000 writes.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<write_batch_request::Item>,
+    /// Makes each item take effect once: an item is known by the key and its place.
+    #[prost(message, optional, tag = "2")]
+    pub key: ::core::option::Option<RequestKey>,
+}
+/// Nested message and enum types in `WriteBatchRequest`.
+pub mod write_batch_request {
+    /// One write.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Item {
+        /// Which one.
+        #[prost(oneof = "item::Write", tags = "1, 2, 3, 4")]
+        pub write: ::core::option::Option<item::Write>,
+    }
+    /// Nested message and enum types in `Item`.
+    pub mod item {
+        /// Which one.
+        #[derive(Clone, PartialEq, ::prost::Oneof)]
+        pub enum Write {
+            /// See `Registry.Register`.
+            #[prost(message, tag = "1")]
+            Register(super::super::RegisterRequest),
+            /// See `Registry.Update`.
+            #[prost(message, tag = "2")]
+            Update(super::super::UpdateRequest),
+            /// See `Registry.Deregister`.
+            #[prost(message, tag = "3")]
+            Deregister(super::super::DeregisterRequest),
+            /// See `Registry.SetAvailability`.
+            #[prost(message, tag = "4")]
+            SetAvailability(super::super::SetAvailabilityRequest),
+        }
+    }
+}
+/// See `Registry.WriteBatch`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WriteBatchResponse {
+    /// Who answered. Its revision is that of the last item that was done, or of the state if none was.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// What each item came to, in their order.
+    #[prost(message, repeated, tag = "2")]
+    pub outcomes: ::prost::alloc::vec::Vec<write_batch_response::ItemOutcome>,
+}
+/// Nested message and enum types in `WriteBatchResponse`.
+pub mod write_batch_response {
+    /// What one item came to.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ItemOutcome {
+        /// Done or not.
+        #[prost(oneof = "item_outcome::Outcome", tags = "1, 2")]
+        pub outcome: ::core::option::Option<item_outcome::Outcome>,
+    }
+    /// Nested message and enum types in `ItemOutcome`.
+    pub mod item_outcome {
+        /// Done or not.
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum Outcome {
+            /// It was done.
+            #[prost(message, tag = "1")]
+            Done(super::Done),
+            /// It was not done, or nobody can tell.
+            #[prost(message, tag = "2")]
+            Failed(super::Failed),
+        }
+    }
+    /// An item that was done.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Done {
+        /// The revision at which it was carried out.
+        #[prost(uint64, tag = "1")]
+        pub revision: u64,
+        /// The generation of the registration; 0 for an instance that was deregistered.
+        #[prost(uint64, tag = "2")]
+        pub generation: u64,
+        /// Whether anything changed.
+        #[prost(bool, tag = "3")]
+        pub changed: bool,
+        /// What a registration came to.
+        #[prost(enumeration = "super::RegisterChange", tag = "4")]
+        pub register_change: i32,
+    }
+    /// An item that failed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Failed {
+        /// The stable word from the error table, as in the trailer `quorate-reason`.
+        #[prost(string, tag = "1")]
+        pub reason: ::prost::alloc::string::String,
+        /// What is wrong and what to do.
+        #[prost(string, tag = "2")]
+        pub message: ::prost::alloc::string::String,
+    }
 }
 /// See `Registry.GetInstance`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -400,6 +553,19 @@ pub struct ResolveRequest {
     /// How fresh the answer must be.
     #[prost(message, optional, tag = "11")]
     pub consistency: ::core::option::Option<Consistency>,
+    /// The health that they may have, in place of what `include` says of it; empty leaves it to `include`.
+    #[prost(enumeration = "Health", repeated, tag = "12")]
+    pub health: ::prost::alloc::vec::Vec<i32>,
+    /// The availability that they may have, in place of what `include` says of it; empty leaves it to `include`.
+    #[prost(enumeration = "Availability", repeated, tag = "13")]
+    pub availability: ::prost::alloc::vec::Vec<i32>,
+    /// At most so many instances in one answer, and no more than fit 1 MiB; at most 10,000. 0 means all, which is
+    /// RESOURCE_EXHAUSTED if they do not fit one answer.
+    #[prost(uint32, tag = "14")]
+    pub page_size: u32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "15")]
+    pub page_token: ::prost::alloc::string::String,
 }
 /// See `Registry.Resolve`.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -413,6 +579,41 @@ pub struct ResolveResponse {
     /// The instances, in the order of their ids.
     #[prost(message, repeated, tag = "3")]
     pub instances: ::prost::alloc::vec::Vec<Instance>,
+    /// Where the next page begins; empty if this is the last.
+    #[prost(string, tag = "4")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// See `Registry.Pick`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PickRequest {
+    /// Among which instances. Its pages must not be given.
+    #[prost(message, optional, tag = "1")]
+    pub among: ::core::option::Option<ResolveRequest>,
+    /// How to choose.
+    #[prost(enumeration = "PickPolicy", tag = "2")]
+    pub policy: i32,
+    /// What CONSISTENT_HASH hashes: 1 to 1,024 bytes; empty for the other policies.
+    #[prost(bytes = "vec", tag = "3")]
+    pub hash_key: ::prost::alloc::vec::Vec<u8>,
+    /// The caller's zone, which ZONE_FIRST needs; empty for the other policies.
+    #[prost(string, tag = "4")]
+    pub caller_zone: ::prost::alloc::string::String,
+    /// The caller's region, if it is known: the second choice of ZONE_FIRST.
+    #[prost(string, tag = "5")]
+    pub caller_region: ::prost::alloc::string::String,
+}
+/// See `Registry.Pick`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PickResponse {
+    /// Who answered, from which state.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// Whether the service has any instance at all, matching or not.
+    #[prost(bool, tag = "2")]
+    pub service_known: bool,
+    /// The instance; absent if none could be chosen.
+    #[prost(message, optional, tag = "3")]
+    pub instance: ::core::option::Option<Instance>,
 }
 /// See `Registry.ListServices`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -566,6 +767,43 @@ impl Health {
         }
     }
 }
+/// What an operator's override does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OverrideKind {
+    /// Not stated.
+    Unspecified = 0,
+    /// An instance gets no traffic.
+    Disable = 1,
+    /// An instance has another weight.
+    Weight = 2,
+    /// All instances in a zone get no traffic.
+    ZoneOut = 3,
+}
+impl OverrideKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OVERRIDE_KIND_UNSPECIFIED",
+            Self::Disable => "OVERRIDE_KIND_DISABLE",
+            Self::Weight => "OVERRIDE_KIND_WEIGHT",
+            Self::ZoneOut => "OVERRIDE_KIND_ZONE_OUT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OVERRIDE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "OVERRIDE_KIND_DISABLE" => Some(Self::Disable),
+            "OVERRIDE_KIND_WEIGHT" => Some(Self::Weight),
+            "OVERRIDE_KIND_ZONE_OUT" => Some(Self::ZoneOut),
+            _ => None,
+        }
+    }
+}
 /// What a registration came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -636,6 +874,56 @@ impl Include {
             "INCLUDE_UNSPECIFIED" => Some(Self::Unspecified),
             "INCLUDE_AVAILABLE" => Some(Self::Available),
             "INCLUDE_ALL" => Some(Self::All),
+            _ => None,
+        }
+    }
+}
+/// How one instance is chosen among several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PickPolicy {
+    /// The same as `PICK_POLICY_RANDOM`.
+    Unspecified = 0,
+    /// Each is as likely as the others.
+    Random = 1,
+    /// One after the other, in the order of their ids; each member counts by itself.
+    RoundRobin = 2,
+    /// Each is as likely as its weight is large.
+    Weighted = 3,
+    /// The same key chooses the same instance while it is there, in proportion to the weights; when one comes or
+    /// goes, only its own share of the keys moves.
+    ConsistentHash = 4,
+    /// By weight among those in the caller's zone; if there is none, in its region; if there is none, among all.
+    ZoneFirst = 5,
+    /// The one with the least load. UNIMPLEMENTED until instances report their load.
+    LeastLoad = 6,
+}
+impl PickPolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PICK_POLICY_UNSPECIFIED",
+            Self::Random => "PICK_POLICY_RANDOM",
+            Self::RoundRobin => "PICK_POLICY_ROUND_ROBIN",
+            Self::Weighted => "PICK_POLICY_WEIGHTED",
+            Self::ConsistentHash => "PICK_POLICY_CONSISTENT_HASH",
+            Self::ZoneFirst => "PICK_POLICY_ZONE_FIRST",
+            Self::LeastLoad => "PICK_POLICY_LEAST_LOAD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PICK_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "PICK_POLICY_RANDOM" => Some(Self::Random),
+            "PICK_POLICY_ROUND_ROBIN" => Some(Self::RoundRobin),
+            "PICK_POLICY_WEIGHTED" => Some(Self::Weighted),
+            "PICK_POLICY_CONSISTENT_HASH" => Some(Self::ConsistentHash),
+            "PICK_POLICY_ZONE_FIRST" => Some(Self::ZoneFirst),
+            "PICK_POLICY_LEAST_LOAD" => Some(Self::LeastLoad),
             _ => None,
         }
     }
@@ -827,6 +1115,32 @@ pub mod registry_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Writes several instances in one request: at most 1,000 items. Each item is done or refused by itself and has
+        /// an outcome of its own, in the order of the items; items of one instance take effect in that order.
+        pub async fn write_batch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WriteBatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteBatchResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Registry/WriteBatch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Registry", "WriteBatch"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Answers one instance. NOT_FOUND if there is no such instance.
         pub async fn get_instance(
             &mut self,
@@ -876,6 +1190,29 @@ pub mod registry_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("quorate.registry.v1.Registry", "Resolve"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers one of the instances that Resolve would answer, chosen by a policy; none if there is none.
+        /// Instances of weight 0 are never chosen.
+        pub async fn pick(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PickRequest>,
+        ) -> std::result::Result<tonic::Response<super::PickResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Registry/Pick",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Registry", "Pick"));
             self.inner.unary(req, path, codec).await
         }
         /// Lists the services of a namespace in the order of their names.
@@ -981,6 +1318,15 @@ pub mod registry_server {
             tonic::Response<super::SetAvailabilityResponse>,
             tonic::Status,
         >;
+        /// Writes several instances in one request: at most 1,000 items. Each item is done or refused by itself and has
+        /// an outcome of its own, in the order of the items; items of one instance take effect in that order.
+        async fn write_batch(
+            &self,
+            request: tonic::Request<super::WriteBatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WriteBatchResponse>,
+            tonic::Status,
+        >;
         /// Answers one instance. NOT_FOUND if there is no such instance.
         async fn get_instance(
             &self,
@@ -995,6 +1341,12 @@ pub mod registry_server {
             &self,
             request: tonic::Request<super::ResolveRequest>,
         ) -> std::result::Result<tonic::Response<super::ResolveResponse>, tonic::Status>;
+        /// Answers one of the instances that Resolve would answer, chosen by a policy; none if there is none.
+        /// Instances of weight 0 are never chosen.
+        async fn pick(
+            &self,
+            request: tonic::Request<super::PickRequest>,
+        ) -> std::result::Result<tonic::Response<super::PickResponse>, tonic::Status>;
         /// Lists the services of a namespace in the order of their names.
         async fn list_services(
             &self,
@@ -1265,6 +1617,51 @@ pub mod registry_server {
                     };
                     Box::pin(fut)
                 }
+                "/quorate.registry.v1.Registry/WriteBatch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WriteBatchSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::WriteBatchRequest>
+                    for WriteBatchSvc<T> {
+                        type Response = super::WriteBatchResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WriteBatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::write_batch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WriteBatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/quorate.registry.v1.Registry/GetInstance" => {
                     #[allow(non_camel_case_types)]
                     struct GetInstanceSvc<T: Registry>(pub Arc<T>);
@@ -1338,6 +1735,49 @@ pub mod registry_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ResolveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.registry.v1.Registry/Pick" => {
+                    #[allow(non_camel_case_types)]
+                    struct PickSvc<T: Registry>(pub Arc<T>);
+                    impl<T: Registry> tonic::server::UnaryService<super::PickRequest>
+                    for PickSvc<T> {
+                        type Response = super::PickResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PickRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::pick(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PickSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -1480,6 +1920,548 @@ pub mod registry_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "quorate.registry.v1.Registry";
     impl<T> tonic::server::NamedService for RegistryServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// See `Leases.GrantLease`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantLeaseRequest {
+    /// A stable name of who asks, at most 64 bytes; may be empty.
+    #[prost(string, tag = "1")]
+    pub owner: ::prost::alloc::string::String,
+    /// Which run of the owner this is: a random number other than 0, by which a repetition is known.
+    #[prost(uint64, tag = "2")]
+    pub incarnation: u64,
+    /// How long it is to live without being renewed, in milliseconds: 2,000 to 86,400,000; 0 means 15,000.
+    #[prost(uint64, tag = "3")]
+    pub ttl_ms: u64,
+}
+/// See `Leases.GrantLease`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantLeaseResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// The id: the revision of the grant.
+    #[prost(uint64, tag = "2")]
+    pub lease_id: u64,
+    /// How long it lives without being renewed, in milliseconds, as it was first granted.
+    #[prost(uint64, tag = "3")]
+    pub ttl_ms: u64,
+    /// Whether this request granted it, and not one before.
+    #[prost(bool, tag = "4")]
+    pub created: bool,
+}
+/// See `Leases.RevokeLease`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeLeaseRequest {
+    /// The lease.
+    #[prost(uint64, tag = "1")]
+    pub lease_id: u64,
+}
+/// See `Leases.RevokeLease`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeLeaseResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// Whether it was there.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+}
+/// See `Leases.GetLease`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLeaseRequest {
+    /// The lease.
+    #[prost(uint64, tag = "1")]
+    pub lease_id: u64,
+    /// How fresh the answer must be.
+    #[prost(message, optional, tag = "2")]
+    pub consistency: ::core::option::Option<Consistency>,
+}
+/// A lease, as the cluster holds it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Lease {
+    /// Its id: the revision of its grant.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// Who holds it; empty if it is not stated.
+    #[prost(string, tag = "2")]
+    pub owner: ::prost::alloc::string::String,
+    /// Which run of the owner.
+    #[prost(uint64, tag = "3")]
+    pub incarnation: u64,
+    /// How long it lives without being renewed, in milliseconds.
+    #[prost(uint64, tag = "4")]
+    pub ttl_ms: u64,
+    /// Milliseconds since the Unix epoch when it was granted, by the clock of the member that took the request.
+    /// For display only.
+    #[prost(uint64, tag = "5")]
+    pub granted_at_ms: u64,
+    /// The lowest sequence whose outcome may still be asked for.
+    #[prost(uint64, tag = "6")]
+    pub window_start: u64,
+    /// How many outcomes are kept for it.
+    #[prost(uint64, tag = "7")]
+    pub outcomes: u64,
+}
+/// See `Leases.GetLease`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLeaseResponse {
+    /// Who answered, from which state.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// The lease.
+    #[prost(message, optional, tag = "2")]
+    pub lease: ::core::option::Option<Lease>,
+}
+/// Generated client implementations.
+pub mod leases_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Leases: what a client process holds while it lives.
+    ///
+    /// A lease makes the writes of its holder take effect once, however often they are repeated: see `RequestKey`.
+    /// Leases do not lapse yet and keep no registrations yet: a registration that names one is UNIMPLEMENTED.
+    #[derive(Debug, Clone)]
+    pub struct LeasesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> LeasesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> LeasesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            LeasesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Grants a lease. Repeated with the same owner and incarnation it answers the same lease.
+        pub async fn grant_lease(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantLeaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Leases/GrantLease",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Leases", "GrantLease"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a lease, and forgets the outcomes that were kept for it. One that is not there is no error.
+        pub async fn revoke_lease(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeLeaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Leases/RevokeLease",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Leases", "RevokeLease"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers one lease. NOT_FOUND if there is no such lease.
+        pub async fn get_lease(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLeaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Leases/GetLease",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Leases", "GetLease"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod leases_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with LeasesServer.
+    #[async_trait]
+    pub trait Leases: std::marker::Send + std::marker::Sync + 'static {
+        /// Grants a lease. Repeated with the same owner and incarnation it answers the same lease.
+        async fn grant_lease(
+            &self,
+            request: tonic::Request<super::GrantLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantLeaseResponse>,
+            tonic::Status,
+        >;
+        /// Ends a lease, and forgets the outcomes that were kept for it. One that is not there is no error.
+        async fn revoke_lease(
+            &self,
+            request: tonic::Request<super::RevokeLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeLeaseResponse>,
+            tonic::Status,
+        >;
+        /// Answers one lease. NOT_FOUND if there is no such lease.
+        async fn get_lease(
+            &self,
+            request: tonic::Request<super::GetLeaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLeaseResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Leases: what a client process holds while it lives.
+    ///
+    /// A lease makes the writes of its holder take effect once, however often they are repeated: see `RequestKey`.
+    /// Leases do not lapse yet and keep no registrations yet: a registration that names one is UNIMPLEMENTED.
+    #[derive(Debug)]
+    pub struct LeasesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> LeasesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for LeasesServer<T>
+    where
+        T: Leases,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/quorate.registry.v1.Leases/GrantLease" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantLeaseSvc<T: Leases>(pub Arc<T>);
+                    impl<T: Leases> tonic::server::UnaryService<super::GrantLeaseRequest>
+                    for GrantLeaseSvc<T> {
+                        type Response = super::GrantLeaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantLeaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Leases>::grant_lease(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantLeaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.registry.v1.Leases/RevokeLease" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeLeaseSvc<T: Leases>(pub Arc<T>);
+                    impl<
+                        T: Leases,
+                    > tonic::server::UnaryService<super::RevokeLeaseRequest>
+                    for RevokeLeaseSvc<T> {
+                        type Response = super::RevokeLeaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeLeaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Leases>::revoke_lease(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeLeaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.registry.v1.Leases/GetLease" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetLeaseSvc<T: Leases>(pub Arc<T>);
+                    impl<T: Leases> tonic::server::UnaryService<super::GetLeaseRequest>
+                    for GetLeaseSvc<T> {
+                        type Response = super::GetLeaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetLeaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Leases>::get_lease(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetLeaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for LeasesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "quorate.registry.v1.Leases";
+    impl<T> tonic::server::NamedService for LeasesServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -73,6 +73,7 @@ impl From<Resolve> for pb::ResolveRequest {
             protocol: optional_to_wire(filter.protocol.as_ref()),
             include: convert::include_to_wire(filter.include).into(),
             consistency: Some(convert::consistency_to_wire(request.consistency)),
+            ..Self::default()
         }
     }
 }

@@ -68,6 +68,7 @@ impl From<Register> for pb::RegisterRequest {
             takeover: request.takeover == Takeover::Allowed,
             ttl_ms,
             lease_id,
+            key: None,
         }
     }
 }
@@ -137,6 +138,7 @@ impl From<Update> for pb::UpdateRequest {
             tags: patch.tags.as_ref().map(|tags| parts::TagSet {
                 tags: field::tags_to_wire(tags),
             }),
+            key: None,
         }
     }
 }
@@ -175,6 +177,7 @@ impl From<Deregister> for pb::DeregisterRequest {
             service: request.key.service.into(),
             id: request.key.id.into(),
             generation: request.generation.map(Generation::get),
+            key: None,
         }
     }
 }
@@ -201,6 +204,7 @@ impl From<SetAvailability> for pb::SetAvailabilityRequest {
             id: request.key.id.into(),
             generation: request.generation.map(Generation::get),
             availability: convert::availability_to_wire(request.availability).into(),
+            key: None,
         }
     }
 }
