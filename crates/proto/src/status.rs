@@ -87,10 +87,22 @@ table! {
         "Another owner holds the instance id; register with takeover if it is to be pushed aside.";
     StaleGeneration "STALE_GENERATION" FailedPrecondition 412 Never None,
         "The registration has begun a new generation since; the one that was given has no say any more.";
+    LeaseNotFound "LEASE_NOT_FOUND" NotFound 404 Never None,
+        "There is no such lease, or it has ended; nothing was done.";
+    SequenceTooOld "SEQUENCE_TOO_OLD" FailedPrecondition 412 Never None,
+        "The outcome of a write with that sequence is not kept any more; read the instance to learn what came of it.";
+    KeyReused "KEY_REUSED" FailedPrecondition 409 Never None,
+        "The sequence of the request key belongs to another write; nothing was done.";
+    EpochMismatch "EPOCH_MISMATCH" FailedPrecondition 412 Never None,
+        "The cluster has begun another epoch than the one that was seen: its revisions tell nothing about this one's.";
+    RevisionAhead "REVISION_AHEAD" FailedPrecondition 412 Never None,
+        "The cluster has not come as far as the revision that was asked for.";
     LimitExceeded "LIMIT_EXCEEDED" ResourceExhausted 422 Never None,
         "The catalog would grow over one of its limits; the message names it.";
     RequestTooLarge "REQUEST_TOO_LARGE" ResourceExhausted 413 Never None,
         "The message is larger than allowed.";
+    ReadOnly "READ_ONLY" ResourceExhausted 507 AnyMember Some(5_000),
+        "A voter is short of disk: what makes the cluster grow is refused, what takes something out is still done.";
     Overloaded "OVERLOADED" ResourceExhausted 429 AnyMember Some(100),
         "The member has too much to do and did not begin with the request.";
     NoLeader "NO_LEADER" Unavailable 503 AnyMember Some(100),
@@ -105,6 +117,14 @@ table! {
         "The deadline passed before anything was done.";
     OutcomeUnknown "OUTCOME_UNKNOWN" Unknown 504 SameKeyOnly None,
         "The request was under way when the answer was lost: it may have taken effect, now or later.";
+    MemberNotFound "MEMBER_NOT_FOUND" NotFound 404 Never None,
+        "There is no such member, and never was.";
+    MembershipRefused "MEMBERSHIP_REFUSED" FailedPrecondition 412 Never None,
+        "The members cannot be changed like that as things are; the message says what is in the way.";
+    MembershipBusy "MEMBERSHIP_BUSY" Unavailable 503 AnyMember Some(500),
+        "Another change of the members is under way; nothing was done.";
+    Removed "REMOVED" FailedPrecondition 503 AnyMember None,
+        "The member was removed from the cluster and takes no more requests; ask another one.";
     Unimplemented "UNIMPLEMENTED" Unimplemented 501 Never None,
         "This version of the software does not do that.";
     WrongCluster "WRONG_CLUSTER" FailedPrecondition 421 Never None,

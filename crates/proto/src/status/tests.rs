@@ -73,7 +73,7 @@ fn an_unknown_word_falls_back_to_the_code() {
     let mut status = Status::not_found("gone");
     status
         .metadata_mut()
-        .insert(REASON_KEY, "LEASE_NOT_FOUND".parse().unwrap());
+        .insert(REASON_KEY, "PROBE_NOT_FOUND".parse().unwrap());
     assert_eq!(Reason::of(&status), Reason::NotFound);
 }
 
@@ -81,7 +81,7 @@ fn an_unknown_word_falls_back_to_the_code() {
 fn what_may_be_sent_to_any_member_is_an_unavailability_and_nothing_else() {
     for reason in Reason::ALL {
         let row = reason.row();
-        let passing = matches!(row.http, 429 | 503 | 504) && *reason != Reason::OutcomeUnknown;
+        let passing = matches!(row.http, 429 | 503 | 504 | 507) && *reason != Reason::OutcomeUnknown;
         assert_eq!(row.retry == Retry::AnyMember, passing, "{reason}");
         assert!(
             row.retry == Retry::AnyMember || row.retry_after_ms.is_none(),
