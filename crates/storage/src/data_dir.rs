@@ -13,6 +13,7 @@
 //! * Nothing in a directory is touched that is not known to be ours, of our version and of our identity.
 //! * Nothing is ever repaired by forgetting: a log that may have lost an entry or a vote is refused.
 
+mod draft;
 mod error;
 mod format;
 mod open;
@@ -24,6 +25,7 @@ use std::{
     sync::Arc,
 };
 
+pub use draft::DataDirDraft;
 pub use error::DataDirError;
 pub use format::Format;
 use quorate_model::{

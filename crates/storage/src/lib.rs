@@ -49,7 +49,7 @@ mod watermark;
 mod writer;
 
 pub use codec::{CodecError, EntryCodec};
-pub use data_dir::{DataDir, DataDirError, Format};
+pub use data_dir::{DataDir, DataDirDraft, DataDirError, Format};
 pub use engine::{LogStore, Slot, memory::MemoryDisk};
 pub use error::{Damage, FatalError, LogError, LogOpenError};
 pub use log::{Completion, Log, LogParts, OnFatal, Progress};
@@ -58,8 +58,8 @@ pub use quorate_model::{Clock, Identity};
 pub use raft_log::RaftLog;
 pub use record::RecordError;
 pub use snapshot::{
-    CHUNK_LEN_MAX, SNAPSHOTS_KEPT, SnapshotError, SnapshotFile, SnapshotName, SnapshotReader, SnapshotStore,
-    SnapshotWriter,
+    CHUNK_LEN_MAX, SNAPSHOT_FORMAT, SNAPSHOTS_KEPT, SavedSnapshot, SavedSnapshotError, SnapshotError, SnapshotFile,
+    SnapshotFramer, SnapshotName, SnapshotReader, SnapshotStore, SnapshotWriter,
 };
 pub use storage::Storage;
 pub use watchdog::{STALL_MAX, Watchdog};

@@ -6,6 +6,7 @@
 mod directory;
 mod frame;
 mod memory;
+mod saved;
 
 use std::{
     fmt, io,
@@ -21,6 +22,11 @@ use self::{
     memory::MemoryFiles,
 };
 use crate::engine::memory::MemoryDisk;
+
+pub use self::{
+    frame::SnapshotFramer,
+    saved::{SNAPSHOT_FORMAT, SavedSnapshot, SavedSnapshotError},
+};
 
 /// Longest chunk, in bytes: that of the state machine's encoder, and whatever another one might put around it.
 pub const CHUNK_LEN_MAX: usize = quorate_model::limits::SNAPSHOT_CHUNK_LEN_MAX + 1024;

@@ -60,6 +60,14 @@ pub enum DataDirError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// No directory is made here: there is something already.
+    #[error("no data directory is made at {}: {problem}", path.display())]
+    Occupied {
+        /// The place.
+        path: PathBuf,
+        /// What is there.
+        problem: String,
+    },
     /// What is stored may have forgotten something that this member once promised.
     #[error("the data in {} is damaged ({problem}): move the directory away and join again as a new member, at an address that no member has", path.display())]
     Damaged {
@@ -75,6 +83,13 @@ pub enum DataDirError {
 impl DataDirError {
     pub(super) fn foreign(path: &Path, problem: &str) -> Self {
         Self::Foreign {
+            path: path.to_path_buf(),
+            problem: problem.to_owned(),
+        }
+    }
+
+    pub(super) fn occupied(path: &Path, problem: &str) -> Self {
+        Self::Occupied {
             path: path.to_path_buf(),
             problem: problem.to_owned(),
         }

@@ -11,7 +11,7 @@
 
 use std::{
     fmt,
-    io::{self, Read, Write},
+    io::{self, BufRead as _, Read, Write},
 };
 
 use bytes::Bytes;
@@ -19,21 +19,37 @@ use bytes::Bytes;
 use super::{CHUNK_LEN_MAX, SnapshotName, UnfinishedFile};
 
 const MAGIC: [u8; 6] = *b"QRSNAP";
-const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 1;
 const HEADER_LEN: usize = 24;
+
+/// Length and checksum of a chunk.
+const CHUNK_HEAD_LEN: usize = 8;
 
 /// Buffer between chunks and the file: chunks may be tiny.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// Makes the bytes of a snapshot file, in order: for whoever sends them on instead of keeping them.
+pub struct SnapshotFramer {
+    sums: Sums,
+}
+
 pub(super) struct FrameWriter {
     file: io::BufWriter<Box<dyn UnfinishedFile>>,
-    sums: Sums,
+    framer: SnapshotFramer,
 }
 
 pub(super) struct FrameReader {
     file: io::BufReader<Box<dyn Read + Send>>,
     sums: Sums,
     ended: bool,
+}
+
+/// Why a file does not begin like a snapshot of this version.
+#[derive(Debug)]
+pub(super) enum HeaderError {
+    Io(io::Error),
+    Foreign,
+    Version(u16),
 }
 
 /// What the trailer holds.
@@ -44,59 +60,90 @@ struct Sums {
     crc: crc32fast::Hasher,
 }
 
+// === impl SnapshotFramer ===
+
+impl SnapshotFramer {
+    /// Begins the file of a snapshot, and gives its first bytes.
+    pub fn begin(name: SnapshotName) -> (Self, Bytes) {
+        let mut framer = Self { sums: Sums::default() };
+        let mut begin = Vec::from(header(name));
+        framer.sums.crc.update(&begin);
+        begin.extend(framer.sums.crc_so_far());
+        (framer, begin.into())
+    }
+
+    /// What stands before `chunk` in the file; the chunk itself comes next. Nothing may be written of an empty one.
+    ///
+    /// # Panics
+    /// If the chunk is longer than 4 GiB; a reader refuses one that is longer than [`CHUNK_LEN_MAX`].
+    pub fn before_chunk(&mut self, chunk: &[u8]) -> [u8; CHUNK_HEAD_LEN] {
+        let len = u32::try_from(chunk.len()).expect("a chunk is within its limit");
+        let crc = chunk_crc(len.to_le_bytes(), chunk);
+        let mut head = [0; CHUNK_HEAD_LEN];
+        head[..4].copy_from_slice(&len.to_le_bytes());
+        head[4..].copy_from_slice(&crc.to_le_bytes());
+        self.sums.crc.update(&head);
+        self.sums.crc.update(chunk);
+        self.sums.count(chunk);
+        head
+    }
+
+    /// The last bytes of the file.
+    #[must_use]
+    pub fn end(mut self) -> Bytes {
+        let mut end = Vec::from(self.sums.trailer());
+        self.sums.crc.update(&end);
+        end.extend(self.sums.crc_so_far());
+        end.into()
+    }
+}
+
+impl fmt::Debug for SnapshotFramer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotFramer")
+            .field("chunks", &self.sums.chunks)
+            .finish_non_exhaustive()
+    }
+}
+
 // === impl FrameWriter ===
 
 impl FrameWriter {
     pub(super) fn create(file: Box<dyn UnfinishedFile>, name: SnapshotName) -> io::Result<Self> {
         let mut file = io::BufWriter::with_capacity(BUFFER_BYTES, file);
-        let mut sums = Sums::default();
-        let header = header(name);
-        sums.crc.update(&header);
-        file.write_all(&header)?;
-        write_crc(&mut file, &mut sums)?;
-        Ok(Self { file, sums })
+        let (framer, begin) = SnapshotFramer::begin(name);
+        file.write_all(&begin)?;
+        Ok(Self { file, framer })
     }
 
     pub(super) fn write_chunk(&mut self, chunk: &[u8]) -> io::Result<()> {
         if chunk.is_empty() {
             return Ok(());
         }
-        let len = u32::try_from(chunk.len())
-            .expect("a chunk is within its limit")
-            .to_le_bytes();
-        let crc = chunk_crc(len, chunk).to_le_bytes();
-        for part in [&len, &crc, chunk] {
-            self.sums.crc.update(part);
-            self.file.write_all(part)?;
-        }
-        self.sums.count(chunk);
-        Ok(())
+        let head = self.framer.before_chunk(chunk);
+        self.file.write_all(&head)?;
+        self.file.write_all(chunk)
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        let trailer = self.sums.trailer();
-        self.sums.crc.update(&trailer);
-        self.file.write_all(&trailer)?;
-        write_crc(&mut self.file, &mut self.sums)?;
-        self.file
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .publish()
+    pub(super) fn finish(self) -> io::Result<()> {
+        let Self { mut file, framer } = self;
+        file.write_all(&framer.end())?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.publish()
     }
 
     pub(super) fn chunks(&self) -> u64 {
-        self.sums.chunks
+        self.framer.sums.chunks
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        self.sums.bytes
+        self.framer.sums.bytes
     }
 }
 
 impl fmt::Debug for FrameWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FrameWriter")
-            .field("chunks", &self.sums.chunks)
+            .field("chunks", &self.chunks())
             .finish_non_exhaustive()
     }
 }
@@ -104,18 +151,52 @@ impl fmt::Debug for FrameWriter {
 // === impl FrameReader ===
 
 impl FrameReader {
+    /// Reads the file of a snapshot that is known by name.
     pub(super) fn open(file: Box<dyn Read + Send>, name: SnapshotName) -> io::Result<Self> {
-        let mut reader = Self {
-            file: io::BufReader::with_capacity(BUFFER_BYTES, file),
-            sums: Sums::default(),
-            ended: false,
-        };
-        let found: [u8; HEADER_LEN] = reader.read_array()?;
-        reader.check_crc("header")?;
-        if found != header(name) {
+        let mut reader = Self::new(file);
+        if reader.read_header()? != header(name) {
             return Err(damaged("the header is of another snapshot, or of another version"));
         }
         Ok(reader)
+    }
+
+    /// Reads the file of any snapshot of this version, and gives its name.
+    pub(super) fn open_any(file: Box<dyn Read + Send>) -> Result<(Self, SnapshotName), HeaderError> {
+        let mut reader = Self::new(file);
+        let found = reader.read_header_of_any()?;
+        let number = |at: usize| u64::from_le_bytes(found[at..at + 8].try_into().expect("eight bytes"));
+        let name = SnapshotName {
+            index: number(8),
+            term: number(16),
+        };
+        Ok((reader, name))
+    }
+
+    fn new(file: Box<dyn Read + Send>) -> Self {
+        Self {
+            file: io::BufReader::with_capacity(BUFFER_BYTES, file),
+            sums: Sums::default(),
+            ended: false,
+        }
+    }
+
+    fn read_header(&mut self) -> io::Result<[u8; HEADER_LEN]> {
+        let found = self.read_array()?;
+        self.check_crc("header")?;
+        Ok(found)
+    }
+
+    /// Says of a file that is none of ours that it is none, and not that it is damaged.
+    fn read_header_of_any(&mut self) -> Result<[u8; HEADER_LEN], HeaderError> {
+        let known = self.file.fill_buf()?;
+        if !known.starts_with(&MAGIC) {
+            return Err(HeaderError::Foreign);
+        }
+        let found = self.read_header()?;
+        match u16::from_le_bytes([found[6], found[7]]) {
+            VERSION => Ok(found),
+            version => Err(HeaderError::Version(version)),
+        }
     }
 
     pub(super) fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
@@ -198,6 +279,13 @@ impl Sums {
         self.bytes += chunk.len() as u64;
     }
 
+    /// The checksum of all so far, which from then on counts itself.
+    fn crc_so_far(&mut self) -> [u8; 4] {
+        let crc = self.crc.clone().finalize().to_le_bytes();
+        self.crc.update(&crc);
+        crc
+    }
+
     /// The trailer without its checksum.
     fn trailer(&self) -> [u8; 20] {
         let mut trailer = [0; 20];
@@ -217,18 +305,17 @@ fn header(name: SnapshotName) -> [u8; HEADER_LEN] {
     header
 }
 
-/// Writes the checksum of all so far, which from then on counts itself.
-fn write_crc(file: &mut impl Write, sums: &mut Sums) -> io::Result<()> {
-    let crc = sums.crc.clone().finalize().to_le_bytes();
-    sums.crc.update(&crc);
-    file.write_all(&crc)
-}
-
 fn chunk_crc(len: [u8; 4], chunk: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(&len);
     crc.update(chunk);
     crc.finalize()
+}
+
+impl From<io::Error> for HeaderError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 fn damaged(problem: &str) -> io::Error {

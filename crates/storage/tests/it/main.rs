@@ -16,6 +16,7 @@ mod log;
 mod open;
 mod pitfalls;
 mod power_loss;
+mod saved;
 mod snapshots;
 mod suite;
 mod victim;
