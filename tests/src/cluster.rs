@@ -130,11 +130,14 @@ impl Cluster {
         self.client_builder(0).build().expect("a cluster with members")
     }
 
-    /// A client of all members that asks the one after the first `skipped` first.
+    /// A client of all members that asks the one after the first `skipped` first, and goes nowhere by itself: what it
+    /// changes is forwarded to the leader.
     pub fn client_builder(&self, skipped: usize) -> Builder {
         let count = self.members.len();
         let members = (0..count).map(|index| &self.members[(index + skipped) % count]);
-        Client::builder().endpoints(members.map(|member| door(member.doors().client)))
+        Client::builder()
+            .endpoints(members.map(|member| door(member.doors().client)))
+            .discover(false)
     }
 
     /// Runs a client command against all members, as text.

@@ -61,6 +61,7 @@ impl Member {
         arguments.extend_from_slice(start);
         let client = Client::builder()
             .endpoints([door(doors.client)])
+            .discover(false)
             .build()
             .expect("a client with an endpoint");
         Self {

@@ -92,7 +92,13 @@ mod tests {
             ),
             (Error::InvalidArgument { message: message() }, 2),
             (refused(Reason::NotFound), 3),
-            (Error::Unavailable { message: message() }, 4),
+            (
+                Error::Unavailable {
+                    reason: None,
+                    message: message(),
+                },
+                4,
+            ),
             (Error::Deadline { message: message() }, 4),
             (Error::OutcomeUnknown { message: message() }, 5),
         ];
@@ -106,6 +112,7 @@ mod tests {
         let doors = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
         let failure = Failure::of_request(
             &Error::Unavailable {
+                reason: None,
                 message: "why".to_owned(),
             },
             &doors,

@@ -55,6 +55,7 @@ impl Session {
             .endpoints(global.endpoints.iter().cloned())
             .namespace(global.namespace.clone())
             .deadline(global.timeout)
+            .discover(false)
             .build()
             .map_err(|error| Failure::of_request(&error, &global.endpoints))?;
         Ok(Self {

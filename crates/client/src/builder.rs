@@ -1,11 +1,14 @@
 //! How a client is put together.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use quorate_model::{ClusterId, Consistency, DoorAddress, NamespaceName};
+use quorate_model::{ClusterId, Consistency, DoorAddress, NamespaceName, limits::MEMBERS_MAX};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
-use crate::{Client, Error, call::Caller};
+use crate::{
+    Client, Connector, Error, TcpConnector,
+    call::{Caller, CallerParts},
+};
 
 /// How long a request may take in all, unless told otherwise: longer than an election.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
@@ -22,6 +25,8 @@ pub struct Builder {
     connect_timeout: Duration,
     cluster_id: Option<ClusterId>,
     consistency: Consistency,
+    connector: Arc<dyn Connector>,
+    discovers: bool,
     seed: Option<u64>,
 }
 
@@ -36,11 +41,14 @@ impl Builder {
             connect_timeout: CONNECT_TIMEOUT_DEFAULT,
             cluster_id: None,
             consistency: Consistency::default(),
+            connector: Arc::new(TcpConnector),
+            discovers: true,
             seed: None,
         }
     }
 
-    /// The client doors of members, asked in this order until one answers. At least one.
+    /// The client doors of members, asked in this order until one answers. At least one, and no more than a cluster
+    /// can have members. They are never forgotten, whatever becomes of the members.
     #[must_use]
     pub fn endpoints(mut self, endpoints: impl IntoIterator<Item = DoorAddress>) -> Self {
         self.endpoints = endpoints.into_iter().collect();
@@ -82,6 +90,23 @@ impl Builder {
         self
     }
 
+    /// Opens the connections to members: with TLS, or in a simulation; [`TcpConnector`] otherwise.
+    #[must_use]
+    pub fn connector(mut self, connector: Arc<dyn Connector>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// Whether the client learns from the cluster who its members are, and goes to the leader by itself with what
+    /// changes something; true otherwise.
+    ///
+    /// With `false` it asks nobody but the endpoints that it was given, whichever answers.
+    #[must_use]
+    pub fn discover(mut self, discovers: bool) -> Self {
+        self.discovers = discovers;
+        self
+    }
+
     /// Seeds the random part of the waits between attempts, so that a run repeats.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -99,19 +124,26 @@ impl Builder {
                 "no endpoint is given; give the client door of at least one member",
             ));
         }
+        if self.endpoints.len() > MEMBERS_MAX {
+            return Err(refused(&format!(
+                "{} endpoints are given; a cluster has at most {MEMBERS_MAX} members",
+                self.endpoints.len()
+            )));
+        }
         if self.deadline.is_zero() || self.connect_timeout.is_zero() {
             return Err(refused(
                 "a deadline or connect timeout of 0 leaves no time for an answer",
             ));
         }
-        let rng = SmallRng::seed_from_u64(self.seed.unwrap_or_else(random_seed));
-        let caller = Caller::new(
-            self.endpoints,
-            self.deadline,
-            self.connect_timeout,
-            self.cluster_id,
-            rng,
-        );
+        let caller = Caller::new(CallerParts {
+            endpoints: self.endpoints,
+            connector: self.connector,
+            connect_timeout: self.connect_timeout,
+            deadline: self.deadline,
+            cluster_id: self.cluster_id,
+            discovers: self.discovers,
+            rng: SmallRng::seed_from_u64(self.seed.unwrap_or_else(random_seed)),
+        });
         Ok(Client::new(caller, self.namespace, self.consistency))
     }
 }

@@ -1,10 +1,7 @@
 //! One request, from the first attempt to its end: which member is asked when, and when to stop.
 
 use std::{
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -15,19 +12,23 @@ use rand::rngs::SmallRng;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::{Answer, Error, backoff::Backoff};
+use crate::{
+    Answer, Connector, Error, Header,
+    seen::{Seen, State},
+};
 
+mod course;
 mod door;
+mod doors;
 mod failure;
+mod refresh;
 #[cfg(test)]
 mod tests;
 
-use door::Door;
+use course::Course;
+use door::{Door, Locksmith};
+use doors::Doors;
 use failure::Failure;
-
-/// How often all members are tried when none of them can even be reached: often enough for a restart behind
-/// a supervisor, seldom enough that nobody waits out the deadline for a wrong address.
-const UNREACHABLE_ROUNDS_MAX: u32 = 3;
 
 /// What a request is for, and with that how often it may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,51 +37,70 @@ pub(crate) enum Purpose {
     Read,
     /// To change something: it is sent again only if it surely was not carried out.
     Change,
+    /// To change something that a repetition does not change any further, because the request has a key of its own
+    /// or says what is to be: it is sent again even if it may have been carried out.
+    Repeatable,
+}
+
+/// What a [`Caller`] is made of.
+pub(crate) struct CallerParts {
+    /// The doors that it is given: at least one.
+    pub(crate) endpoints: Vec<DoorAddress>,
+    pub(crate) connector: Arc<dyn Connector>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) cluster_id: Option<ClusterId>,
+    /// Whether it learns of other doors from the cluster.
+    pub(crate) discovers: bool,
+    pub(crate) rng: SmallRng,
 }
 
 /// Sends requests to whichever member takes them.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    doors: Vec<Door>,
-    /// The door to begin with: where the last answer came from that was taken.
-    preferred: AtomicUsize,
+    doors: Doors,
     deadline: Duration,
     cluster_id: OnceLock<ClusterId>,
+    seen: Seen,
     rng: Mutex<SmallRng>,
 }
 
-/// The course of one request: how much time there is, and what has gone wrong so far.
-struct Course {
-    purpose: Purpose,
-    until: Instant,
-    backoff: Backoff,
-    /// Rounds over all doors of which none could be reached, in a row.
-    unreachable_rounds: u32,
-    /// Whether a member could be reached in this round.
-    reached: bool,
-    /// The wait that a member has asked for in this round.
-    retry_after: Duration,
+// === impl Purpose ===
+
+impl Purpose {
+    fn is_change(self) -> bool {
+        match self {
+            Self::Read => false,
+            Self::Change | Self::Repeatable => true,
+        }
+    }
 }
 
 // === impl Caller ===
 
 impl Caller {
-    /// A caller of the members behind `endpoints`, of which there is at least one.
-    pub(crate) fn new(
-        endpoints: Vec<DoorAddress>,
-        deadline: Duration,
-        connect_timeout: Duration,
-        cluster_id: Option<ClusterId>,
-        rng: SmallRng,
-    ) -> Self {
-        let door = |address| Door::new(address, connect_timeout);
+    pub(crate) fn new(parts: CallerParts) -> Self {
+        let locksmith = Locksmith {
+            connector: parts.connector,
+            connect_timeout: parts.connect_timeout,
+        };
         Self {
-            doors: endpoints.into_iter().map(door).collect(),
-            preferred: AtomicUsize::new(0),
-            deadline,
-            cluster_id: cluster_id.map(OnceLock::from).unwrap_or_default(),
-            rng: Mutex::new(rng),
+            doors: Doors::new(parts.endpoints, parts.discovers, locksmith),
+            deadline: parts.deadline,
+            cluster_id: parts.cluster_id.map(OnceLock::from).unwrap_or_default(),
+            seen: Seen::default(),
+            rng: Mutex::new(parts.rng),
         }
+    }
+
+    /// The newest state that an answer has shown.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// When a request has to be over that begins now.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.deadline
     }
 
     /// Sends `request` until a member takes it or the time is up.
@@ -91,22 +111,43 @@ impl Caller {
         F: Fn(Channel, Request<Q>) -> R,
         R: Future<Output = Result<Response<M>, Status>>,
     {
+        self.call_until(self.deadline(), purpose, &request, &send).await
+    }
+
+    /// The same, until then.
+    pub(crate) async fn call_until<Q, M, T, F, R>(
+        &self,
+        until: Instant,
+        purpose: Purpose,
+        request: &Q,
+        send: &F,
+    ) -> Result<Answer<T>, Error>
+    where
+        Q: Message + Clone,
+        Answer<T>: TryFrom<M, Error = InvalidField>,
+        F: Fn(Channel, Request<Q>) -> R,
+        R: Future<Output = Result<Response<M>, Status>>,
+    {
         check_len(request.encoded_len())?;
-        let mut course = Course::new(purpose, Instant::now() + self.deadline);
-        let first = self.preferred.load(Ordering::Relaxed);
+        let mut course = Course::new(purpose, until);
         loop {
             let mut last = None;
-            for turn in 0..self.doors.len() {
-                let index = (first + turn) % self.doors.len();
-                let door = &self.doors[index];
-                let patience = course.patience(self.doors.len() - turn);
-                match door.ask(&request, &send, patience).await {
-                    Ok(message) => {
-                        let answer = self.accept(purpose, door, message)?;
-                        self.preferred.store(index, Ordering::Relaxed);
+            let doors = self.doors.in_order(purpose.is_change());
+            for (turn, door) in doors.iter().enumerate() {
+                let answered = match door.ask(request, send, course.patience(doors.len() - turn)).await {
+                    Ok(message) => self.accept(purpose, door, message)?,
+                    Err(failure) => Err(failure),
+                };
+                match answered {
+                    Ok(answer) => {
+                        self.note(door, purpose, &answer.header);
+                        self.refresh(door, course.remaining()).await;
                         return Ok(answer);
                     }
-                    Err(failure) => last = Some(course.survive(failure)?),
+                    Err(failure) => {
+                        self.doors.failed(door);
+                        last = Some(course.survive(failure)?);
+                    }
                 }
             }
             let last = last.expect("a client has at least one endpoint");
@@ -115,17 +156,24 @@ impl Caller {
     }
 
     /// An answer that has passed its check. Whatever is wrong with the answer to a change, somebody has given it:
-    /// the change may have taken effect, here or in another cluster.
-    fn accept<M, T>(&self, purpose: Purpose, door: &Door, message: M) -> Result<Answer<T>, Error>
+    /// the change may have taken effect, here or in another cluster. A read goes on to the next member if this one
+    /// was learned of from the cluster, and has left it since for another one.
+    fn accept<M, T>(&self, purpose: Purpose, door: &Door, message: M) -> Result<Result<Answer<T>, Failure>, Error>
     where
         Answer<T>: TryFrom<M, Error = InvalidField>,
     {
-        self.check(door, message).map_err(|error| match purpose {
-            Purpose::Read => error,
-            Purpose::Change => Error::OutcomeUnknown {
-                message: error.to_string(),
-            },
-        })
+        let error = match self.check(door, message) {
+            Ok(answer) => return Ok(Ok(answer)),
+            Err(error) => error,
+        };
+        let is_foreign = matches!(error, Error::WrongCluster { .. });
+        let is_forgotten = is_foreign && self.doors.forget(door);
+        let message = error.to_string();
+        match purpose {
+            Purpose::Read if is_forgotten => Ok(Err(Failure::Unreachable { message })),
+            Purpose::Read => Err(error),
+            Purpose::Change | Purpose::Repeatable => Err(Error::OutcomeUnknown { message }),
+        }
     }
 
     /// Checks an answer before anybody sees it.
@@ -149,6 +197,15 @@ impl Caller {
             found,
         })
     }
+
+    /// Takes note of what an answer tells beside what was asked for.
+    fn note(&self, door: &Door, purpose: Purpose, header: &Header) {
+        self.doors.answered(door, purpose.is_change(), header);
+        self.seen.observe(State {
+            epoch: header.epoch,
+            revision: header.revision,
+        });
+    }
 }
 
 /// A request over the limit would be refused by every member: it is not sent at all.
@@ -160,68 +217,4 @@ fn check_len(len: usize) -> Result<(), Error> {
     Err(Error::InvalidArgument {
         message: format!("the request has {len} bytes, over the limit of {max}; make it smaller"),
     })
-}
-
-// === impl Course ===
-
-impl Course {
-    fn new(purpose: Purpose, until: Instant) -> Self {
-        Self {
-            purpose,
-            until,
-            backoff: Backoff::new(),
-            unreachable_rounds: 0,
-            reached: false,
-            retry_after: Duration::ZERO,
-        }
-    }
-
-    fn remaining(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
-    }
-
-    /// How long the next attempt may take, when `doors` are still to be tried in this round. A read leaves
-    /// time for the others, in case a member hangs; a change gets all there is, because it is not sent twice.
-    fn patience(&self, doors: usize) -> Duration {
-        match self.purpose {
-            Purpose::Read => self.remaining() / u32::try_from(doors).unwrap_or(u32::MAX),
-            Purpose::Change => self.remaining(),
-        }
-    }
-
-    /// Ends the request, or hands the failure back if another attempt makes sense.
-    fn survive(&mut self, failure: Failure) -> Result<Failure, Error> {
-        let is_final = match &failure {
-            Failure::Refused { .. } => true,
-            Failure::Lost { .. } => {
-                self.reached = true;
-                self.purpose == Purpose::Change
-            }
-            Failure::NotDone { retry_after, .. } => {
-                self.reached = true;
-                self.retry_after = self.retry_after.max(*retry_after);
-                false
-            }
-            Failure::Unreachable { .. } => false,
-        };
-        if is_final || self.remaining().is_zero() {
-            return Err(failure.into_error(self.purpose));
-        }
-        Ok(failure)
-    }
-
-    /// Waits for the next round, unless it would come too late or make no sense.
-    async fn next_round(&mut self, last: Failure, rng: &Mutex<SmallRng>) -> Result<(), Error> {
-        self.unreachable_rounds = if self.reached { 0 } else { self.unreachable_rounds + 1 };
-        let drawn = self
-            .backoff
-            .draw(&mut rng.lock().unwrap_or_else(PoisonError::into_inner));
-        let wait = drawn.max(self.retry_after);
-        if wait >= self.remaining() || self.unreachable_rounds >= UNREACHABLE_ROUNDS_MAX {
-            return Err(last.into_error(self.purpose));
-        }
-        tokio::time::sleep(wait).await;
-        (self.reached, self.retry_after) = (false, Duration::ZERO);
-        Ok(())
-    }
 }

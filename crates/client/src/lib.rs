@@ -25,8 +25,12 @@ mod backoff;
 mod builder;
 mod call;
 mod client;
+mod connector;
 mod error;
 mod registration;
+mod seen;
+#[cfg(test)]
+mod testing;
 
 pub use quorate_model as model;
 pub use quorate_proto::{
@@ -39,5 +43,6 @@ pub use answer::{
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
 pub use client::Client;
+pub use connector::{BoxIo, Connecting, Connector, Io, TcpConnector};
 pub use error::Error;
 pub use registration::Registration;

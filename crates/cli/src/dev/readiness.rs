@@ -82,6 +82,7 @@ fn client(doors: &[SocketAddr]) -> Result<Client, Failure> {
     let client = Client::builder()
         .endpoints(doors.iter().cloned())
         .deadline(PATIENCE)
+        .discover(false)
         .build();
     client.map_err(|error| Failure::of_request(&error, &doors))
 }

@@ -18,6 +18,8 @@ pub(super) enum Failure {
     },
     /// The member said that it did nothing and that another attempt may succeed.
     NotDone {
+        /// Why.
+        reason: Reason,
         /// The member and what it said.
         message: String,
         /// How long it wants to be left alone.
@@ -27,6 +29,8 @@ pub(super) enum Failure {
     Lost {
         /// How the answer was lost.
         message: String,
+        /// Whether nothing at all came back.
+        is_silent: bool,
     },
     /// The member said no, and every other one would.
     Refused {
@@ -61,11 +65,14 @@ impl Failure {
                 message: status.message().to_owned(),
             },
             Retry::AnyMember => Self::NotDone {
+                reason,
                 message: format!("{address}: {} ({reason})", status.message()),
                 retry_after: status::retry_after(status).unwrap_or_default(),
             },
             Retry::SameKeyOnly => Self::Lost {
                 message: format!("{address}: {}", status.message()),
+                // A status that was made on this side of the wire: the connection broke.
+                is_silent: status.source().is_some(),
             },
         }
     }
@@ -79,19 +86,56 @@ impl Failure {
     /// The member at `address` did not answer in the time that it was given.
     pub(super) fn no_answer(address: &DoorAddress) -> Self {
         let message = format!("{address} did not answer in time");
-        Self::Lost { message }
+        Self::Lost {
+            message,
+            is_silent: true,
+        }
     }
 
-    /// What the caller of a request is told that ends with this failure.
-    pub(super) fn into_error(self, purpose: Purpose) -> Error {
+    /// Whether nobody answered: whoever is behind this door is gone, or hangs.
+    pub(super) fn is_silence(&self) -> bool {
         match self {
-            Self::Unreachable { message } | Self::NotDone { message, .. } => Error::Unavailable { message },
-            Self::Refused { reason, message } => Error::Refused { reason, message },
-            Self::Lost { message } => match purpose {
-                Purpose::Read => Error::Deadline { message },
-                Purpose::Change => Error::OutcomeUnknown { message },
-            },
+            Self::Unreachable { .. } => true,
+            Self::Lost { is_silent, .. } => *is_silent,
+            Self::NotDone { .. } | Self::Refused { .. } => false,
         }
+    }
+
+    /// What the caller of a request is told that ends with this failure; `was_lost` if the answer to an attempt
+    /// before was lost.
+    pub(super) fn into_error(self, purpose: Purpose, was_lost: bool) -> Error {
+        let changes = purpose != Purpose::Read;
+        let may_have_effect = changes && was_lost && !self.is_of_the_catalog();
+        match self {
+            Self::Unreachable { message }
+            | Self::NotDone { message, .. }
+            | Self::Lost { message, .. }
+            | Self::Refused { message, .. }
+                if may_have_effect =>
+            {
+                Error::OutcomeUnknown { message }
+            }
+            Self::Unreachable { message } => Error::Unavailable { reason: None, message },
+            Self::NotDone { reason, message, .. } => Error::Unavailable {
+                reason: Some(reason),
+                message,
+            },
+            Self::Lost { message, .. } if changes => Error::OutcomeUnknown { message },
+            Self::Lost { message, .. } => Error::Deadline { message },
+            Self::Refused { reason, message } => Error::Refused { reason, message },
+        }
+    }
+
+    /// Whether the catalog itself said no. It remembers what it said to a request with a key, and says the same to
+    /// each repetition: an attempt before was refused as well.
+    fn is_of_the_catalog(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                reason: Reason::NotFound | Reason::AlreadyExists | Reason::StaleGeneration | Reason::LimitExceeded,
+                ..
+            }
+        )
     }
 }
 

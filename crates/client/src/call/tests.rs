@@ -1,153 +1,32 @@
 //! Requests to members that answer, refuse, hang, hang up, or are not there.
 
-use std::{collections::VecDeque, net::TcpListener, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use quorate_proto::{
-    cluster::{
-        StatusRequest, StatusResponse,
-        cluster_client::ClusterClient,
-        cluster_server::{Cluster, ClusterServer},
-    },
+    cluster::{StatusRequest, cluster_client::ClusterClient},
     registry::ResponseHeader,
     status::Reason,
 };
 use rand::SeedableRng as _;
-use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinSet};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
 
 use super::*;
-use crate::Status as Report;
+use crate::{
+    Status as Report, TcpConnector,
+    testing::{Deed, Members, closed_door},
+};
 
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// What a member does with a request.
-#[derive(Clone, Copy)]
-enum Deed {
-    Answer,
-    /// Answers what no version of the contract allows.
-    Babble,
-    Refuse(Reason),
-    Hang,
-}
-
-/// A member that does what it is told, request by request, and answers all others.
-#[derive(Default)]
-struct Script {
-    cluster: u128,
-    deeds: Mutex<VecDeque<Deed>>,
-    /// The `grpc-timeout` of each request so far.
-    asked: Mutex<Vec<String>>,
-}
-
-/// Members that run until the test is over, or until they are stopped.
-#[derive(Default)]
-struct Members {
-    tasks: JoinSet<()>,
-    stopping: watch::Sender<bool>,
-}
-
-#[tonic::async_trait]
-impl Cluster for Script {
-    async fn status(&self, request: Request<StatusRequest>) -> Result<Response<StatusResponse>, Status> {
-        let timeout = request
-            .metadata()
-            .get("grpc-timeout")
-            .map(|text| text.to_str().unwrap().to_owned());
-        self.asked.lock().unwrap().push(timeout.unwrap_or_default());
-        let deed = self.deeds.lock().unwrap().pop_front().unwrap_or(Deed::Answer);
-        match deed {
-            Deed::Answer => Ok(Response::new(report(self.cluster))),
-            Deed::Babble => Ok(Response::new(StatusResponse::default())),
-            Deed::Refuse(reason) => Err(reason.status("no")),
-            Deed::Hang => std::future::pending().await,
-        }
-    }
-}
-
-impl Script {
-    fn asked(&self) -> usize {
-        self.asked.lock().unwrap().len()
-    }
-}
-
-impl Members {
-    fn start(&mut self, deeds: &[Deed]) -> (DoorAddress, Arc<Script>) {
-        self.start_in(7, deeds)
-    }
-
-    fn start_in(&mut self, cluster: u128, deeds: &[Deed]) -> (DoorAddress, Arc<Script>) {
-        let (address, listener) = listener();
-        let script = Arc::new(Script {
-            cluster,
-            deeds: Mutex::new(deeds.iter().copied().collect()),
-            ..Script::default()
-        });
-        let mut stopping = self.stopping.subscribe();
-        let serving = Server::builder()
-            .add_service(ClusterServer::from_arc(Arc::clone(&script)))
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
-                let _stopped = stopping.wait_for(|stopping| *stopping).await;
-            });
-        self.tasks.spawn(async move { serving.await.unwrap() });
-        (address, script)
-    }
-
-    /// Stops them all and waits until their connections are closed.
-    async fn stop(self) {
-        self.stopping.send_replace(true);
-        self.tasks.join_all().await;
-    }
-
-    /// A member that takes every request and breaks the connection.
-    fn start_hanging_up(&mut self) -> DoorAddress {
-        let (address, listener) = listener();
-        self.tasks.spawn(async move {
-            loop {
-                let (mut connection, _) = listener.accept().await.unwrap();
-                // The preface and settings of HTTP/2 have some 80 bytes; what comes behind is the request.
-                let mut bytes = [0; 120];
-                let _ended = connection.read_exact(&mut bytes).await;
-            }
-        });
-        address
-    }
-}
-
-fn listener() -> (DoorAddress, tokio::net::TcpListener) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = DoorAddress::try_from(listener.local_addr().unwrap()).unwrap();
-    (address, tokio::net::TcpListener::from_std(listener).unwrap())
-}
-
-/// A door behind which nobody listens.
-fn closed_door() -> DoorAddress {
-    listener().0
-}
-
-fn report(cluster: u128) -> StatusResponse {
-    StatusResponse {
-        header: Some(ResponseHeader {
-            cluster_id: format!("{cluster:032x}"),
-            member_id: 1,
-            ..ResponseHeader::default()
-        }),
-        role: 1,
-        state_hash: "0".repeat(32),
-        ..StatusResponse::default()
-    }
-}
-
 fn caller(endpoints: impl IntoIterator<Item = DoorAddress>, deadline: Duration) -> Caller {
-    let endpoints = endpoints.into_iter().collect();
-    Caller::new(
-        endpoints,
+    Caller::new(CallerParts {
+        endpoints: endpoints.into_iter().collect(),
+        connector: Arc::new(TcpConnector),
+        connect_timeout: Duration::from_secs(1),
         deadline,
-        Duration::from_secs(1),
-        None,
-        SmallRng::seed_from_u64(1),
-    )
+        cluster_id: None,
+        discovers: false,
+        rng: SmallRng::seed_from_u64(1),
+    })
 }
 
 async fn ask(caller: &Caller, purpose: Purpose) -> Result<Answer<Report>, Error> {
@@ -159,11 +38,11 @@ async fn ask(caller: &Caller, purpose: Purpose) -> Result<Answer<Report>, Error>
 async fn a_member_that_is_not_there_is_passed_over_for_good() {
     let mut members = Members::default();
     let (address, script) = members.start(&[]);
-    let caller = caller([closed_door(), address], DEADLINE);
+    let caller = caller([closed_door(), address.clone()], DEADLINE);
     for asked in 1..=2 {
         ask(&caller, Purpose::Change).await.unwrap();
         assert_eq!(script.asked(), asked);
-        assert_eq!(caller.preferred.load(Ordering::Relaxed), 1);
+        assert_eq!(caller.doors.in_order(true)[0].address(), &address);
     }
 }
 
@@ -262,8 +141,8 @@ async fn a_member_is_told_how_much_time_there_is() {
     let mut members = Members::default();
     let (address, script) = members.start(&[]);
     ask(&caller([address], DEADLINE), Purpose::Read).await.unwrap();
-    let asked = script.asked.lock().unwrap();
-    let microseconds: u64 = asked[0].strip_suffix('u').unwrap().parse().unwrap();
+    let timeouts = script.timeouts.lock().unwrap();
+    let microseconds: u64 = timeouts[0].strip_suffix('u').unwrap().parse().unwrap();
     assert!((1..=3_000_000).contains(&microseconds), "{microseconds}");
 }
 
@@ -284,7 +163,7 @@ async fn a_member_that_never_serves_is_given_up_at_the_deadline() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, Error::Unavailable { message } if message.contains("NO_QUORUM")),
+        matches!(&error, Error::Unavailable { message, .. } if message.contains("NO_QUORUM")),
         "{error}"
     );
 }
@@ -293,7 +172,13 @@ async fn a_member_that_never_serves_is_given_up_at_the_deadline() {
 async fn a_broken_connection_that_cannot_be_renewed_is_no_lost_answer() {
     let mut members = Members::default();
     let (address, _) = members.start(&[]);
-    let door = Door::new(address, Duration::from_secs(1));
+    let door = Door::new(
+        address,
+        Locksmith {
+            connector: Arc::new(TcpConnector),
+            connect_timeout: Duration::from_secs(1),
+        },
+    );
     let send = |channel, request| async move { ClusterClient::new(channel).status(request).await };
     door.ask(&StatusRequest {}, &send, DEADLINE).await.unwrap();
     members.stop().await;
@@ -361,13 +246,76 @@ async fn a_request_over_the_limit_is_not_sent() {
         leader_address: "x".repeat(limits::REQUEST_LEN_MAX),
         ..ResponseHeader::default()
     };
-    let send = |_, _| async { Ok(Response::new(report(7))) };
+    let send = |_, _| async { Err(Status::unknown("not sent")) };
     let error = caller
-        .call::<_, _, Report, _, _>(Purpose::Change, request, send)
+        .call::<_, quorate_proto::cluster::StatusResponse, Report, _, _>(Purpose::Change, request, send)
         .await
         .unwrap_err();
     assert!(
         matches!(&error, Error::InvalidArgument { message } if message.contains("over the limit of 1048576")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_repeatable_change_whose_answer_is_lost_is_sent_to_the_next() {
+    let mut members = Members::default();
+    let lost = [
+        members.start_hanging_up(),
+        members.start(&[Deed::Refuse(Reason::OutcomeUnknown)]).0,
+        members.start(&[Deed::Hang]).0,
+    ];
+    for first in lost {
+        let (second, script) = members.start(&[]);
+        let caller = caller([first, second], DEADLINE);
+        ask(&caller, Purpose::Repeatable).await.unwrap();
+        assert_eq!(script.asked(), 1);
+        // Whoever hangs is not asked first again.
+        ask(&caller, Purpose::Change).await.unwrap();
+        assert_eq!(script.asked(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_was_lost_once_is_unknown_unless_the_catalog_says_that_it_refused_it() {
+    let lost = Deed::Refuse(Reason::OutcomeUnknown);
+    for (reason, is_known) in [
+        (Reason::StaleGeneration, true),
+        (Reason::Internal, false),
+        (Reason::NoQuorum, false),
+    ] {
+        let mut members = Members::default();
+        let mut deeds = vec![Deed::Refuse(reason); 100];
+        deeds.insert(0, lost);
+        let (address, _) = members.start(&deeds);
+        let caller = caller([address], Duration::from_millis(700));
+        let error = ask(&caller, Purpose::Repeatable).await.unwrap_err();
+        let is_refused = matches!(error, Error::Refused { reason: found, .. } if found == reason);
+        let is_unknown = matches!(error, Error::OutcomeUnknown { .. });
+        assert_eq!((is_refused, is_unknown), (is_known, !is_known), "{error}");
+    }
+}
+
+/// Leads to one member, whatever address is asked for.
+#[derive(Debug)]
+struct Detour(DoorAddress);
+
+impl Connector for Detour {
+    fn connect(&self, _address: &DoorAddress) -> crate::Connecting {
+        TcpConnector.connect(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn connections_are_made_by_the_connector_that_is_given() {
+    let mut members = Members::default();
+    let (address, script) = members.start(&[]);
+    let client = crate::Client::builder()
+        .endpoints(["quorate.example:1".parse().unwrap()])
+        .connector(Arc::new(Detour(address)))
+        .discover(false)
+        .build()
+        .unwrap();
+    client.status().await.unwrap();
+    assert_eq!(script.asked(), 1);
 }
