@@ -78,17 +78,4 @@ impl Instance {
     pub fn health(&self) -> Health {
         Health::Passing
     }
-
-    /// Whether it belongs into an answer that did not ask for those that may not be called too.
-    pub fn is_available(&self) -> bool {
-        let intended = match self.availability() {
-            Availability::Enabled => true,
-            Availability::Draining | Availability::Disabled => false,
-        };
-        let observed = match self.health() {
-            Health::Passing | Health::Warning => true,
-            Health::Critical | Health::Unknown => false,
-        };
-        intended && observed
-    }
 }

@@ -7,6 +7,7 @@ mod address;
 mod door;
 mod endpoint;
 mod error;
+mod found;
 mod identity;
 mod ids;
 mod instance;
@@ -15,6 +16,7 @@ mod labels;
 mod lease;
 mod names;
 mod overrides;
+mod pick;
 mod query;
 mod requirement;
 mod selector;
@@ -32,6 +34,7 @@ pub use clock::Clock;
 pub use door::DoorAddress;
 pub use endpoint::{Endpoint, Endpoints, Port};
 pub use error::InvalidValue;
+pub use found::Found;
 pub use identity::Identity;
 pub use ids::{
     ClusterId, Epoch, Generation, Incarnation, JoinNonce, LeaseId, LogIndex, MemberId, Revision, Sequence, StateHash,
@@ -46,10 +49,11 @@ pub use names::{
     ServiceName, Tag, Version, ZoneName,
 };
 pub use overrides::{ExpiresAfter, Override, OverrideKind, OverrideKinds, OverrideSpec, OverrideTarget};
-pub use query::{Consistency, Filter, Include};
+pub use pick::{Candidate, HashKey, Policy, pick};
+pub use query::{AvailabilitySet, Consistency, Filter, HealthSet, Include, MaxStaleness};
 pub use requirement::VersionRequirement;
 pub use selector::{Selector, Selectors};
 pub use settings::{GuardShare, ProtectMinimum, ServiceSettings, SettingsPatch};
 pub use spec::{Holder, InstancePatch, InstanceSpec, Locality, Patch, SpecParts, Takeover};
-pub use standing::{Availability, Found, Health, Standing, Weight};
+pub use standing::{Availability, Health, Standing, Weight};
 pub use time::LogTime;

@@ -45,6 +45,9 @@ pub const ENDPOINTS_MAX: usize = 16;
 /// Most metadata selectors of one filter: as many as an instance can have keys.
 pub const SELECTORS_MAX: usize = METADATA_KEYS_MAX;
 
+/// Longest key by which an instance is picked, in bytes: room for a path or a session, and hashed with every pick.
+pub const HASH_KEY_LEN_MAX: usize = 1 << 10;
+
 /// Most bytes of what a registrant states about one instance, as [`crate::InstanceSpec::encoded_len`] counts
 /// them: bounds a log entry, an event and the memory of a million instances.
 pub const INSTANCE_LEN_MAX: usize = 16 << 10;

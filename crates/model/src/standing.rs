@@ -1,6 +1,6 @@
 //! How an instance stands: what is intended for it, what is observed of it, and its share of the load.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use crate::{Instance, InvalidValue, OverrideKind, OverrideKinds};
 
@@ -42,15 +42,6 @@ pub struct Standing {
     pub weight: Weight,
     /// Which overrides had a say.
     pub overrides: OverrideKinds,
-}
-
-/// An instance as a read finds it: what is registered, and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// What is registered.
-    pub instance: Arc<Instance>,
-    /// How it stands.
-    pub standing: Standing,
 }
 
 // === impl Availability ===
@@ -184,16 +175,6 @@ impl Standing {
             overrides: self.overrides.with(OverrideKind::Weight),
             ..self
         }
-    }
-}
-
-// === impl Found ===
-
-impl Found {
-    /// `instance`, as it stands without any override.
-    pub fn undisturbed(instance: Arc<Instance>) -> Self {
-        let standing = Standing::of(&instance);
-        Self { instance, standing }
     }
 }
 
