@@ -7,12 +7,14 @@
 //! watermark    how far the log was once durable
 //! sled/        the raft log
 //! snapshots/   snapshots of the state machine
+//! ballast      space for the day on which there is none
 //! ```
 //!
 //! # Invariants
 //! * Nothing in a directory is touched that is not known to be ours, of our version and of our identity.
 //! * Nothing is ever repaired by forgetting: a log that may have lost an entry or a vote is refused.
 
+mod ballast;
 mod draft;
 mod error;
 mod format;
@@ -25,6 +27,7 @@ use std::{
     sync::Arc,
 };
 
+pub use ballast::Ballast;
 pub use draft::DataDirDraft;
 pub use error::DataDirError;
 pub use format::Format;
@@ -41,9 +44,10 @@ const JOIN: &str = "JOIN";
 const WATERMARK: &str = "watermark";
 const SLED: &str = "sled";
 const SNAPSHOTS: &str = "snapshots";
+const BALLAST: &str = "ballast";
 
 /// What we put into a directory, and what a freshly made file system has in it.
-const KNOWN: [&str; 7] = [LOCK, FORMAT, JOIN, WATERMARK, SLED, SNAPSHOTS, "lost+found"];
+const KNOWN: [&str; 8] = [LOCK, FORMAT, JOIN, WATERMARK, SLED, SNAPSHOTS, BALLAST, "lost+found"];
 
 /// A data directory that this process holds.
 ///
@@ -96,7 +100,7 @@ impl DataDir {
         let nonce = envelope::open(Kind::JoinNonce, &bytes).and_then(|envelope| envelope.decode());
         match nonce {
             Ok(nonce) => Ok(Some(JoinNonce::new(nonce))),
-            Err(error) => Err(DataDirError::damaged(&self.path, format!("{JOIN}: {error}"))),
+            Err(error) => Err(self.damaged(format!("{JOIN}: {error}"))),
         }
     }
 
@@ -110,6 +114,11 @@ impl DataDir {
     pub fn free_bytes(&self) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(&self.path)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// The ballast of the directory: `len` bytes, of which nothing is taken yet.
+    pub fn ballast(&self, len: u64) -> Ballast {
+        Ballast::new(self.path.join(BALLAST), len)
     }
 
     /// Opens the log and the snapshots of `identity`, or creates them in a new directory. Blocks: it reads the
@@ -134,6 +143,11 @@ impl DataDir {
                 Ok(storage)
             }
         }
+    }
+
+    fn damaged(&self, problem: impl Into<String>) -> DataDirError {
+        let member = self.identity().map(|identity| identity.member_id);
+        DataDirError::damaged(&self.path, member, problem)
     }
 
     fn unreadable(&self, error: io::Error) -> DataDirError {

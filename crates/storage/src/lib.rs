@@ -49,7 +49,7 @@ mod watermark;
 mod writer;
 
 pub use codec::{CodecError, EntryCodec};
-pub use data_dir::{DataDir, DataDirDraft, DataDirError, Format};
+pub use data_dir::{Ballast, DataDir, DataDirDraft, DataDirError, Format};
 pub use engine::{LogStore, Slot, memory::MemoryDisk};
 pub use error::{Damage, FatalError, LogError, LogOpenError};
 pub use log::{Completion, Log, LogParts, OnFatal, Progress};

@@ -260,6 +260,8 @@ impl Log {
     }
 
     /// All entries of `range` that are there, as they were at one moment.
+    ///
+    /// Holds them all in memory: the caller bounds the range. openraft asks for 64 at a time, when it starts.
     pub async fn read_all(&self, range: Range<u64>) -> Result<Vec<Bytes>, LogError> {
         let mut entries = Vec::new();
         let mut seen = None;

@@ -5,7 +5,7 @@
 
 mod watermark;
 
-use std::{io, ops::Range, sync::Arc, time::Duration};
+use std::{collections::VecDeque, io, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -32,8 +32,9 @@ pub struct Writer {
     /// The end of what is durable in the engine.
     durable: LogEnd,
     watermark: Watermark,
-    /// Purged records that are still to be removed from the engine.
-    leftovers: Vec<Range<u64>>,
+    /// Purged records that are still to be removed from the engine: few ranges, because those that meet are one,
+    /// and only the purge of what was never here, which a snapshot from a peer brings, leaves a hole between two.
+    leftovers: VecDeque<Range<u64>>,
     /// Lowest index that is neither removed nor about to be.
     stored_from: u64,
 }
@@ -73,7 +74,7 @@ impl Writer {
             durable: parts.durable,
             watermark: Watermark::new(parts.slot, parts.clock, parts.watermark),
             stored_from: parts.leftover.end,
-            leftovers: vec![parts.leftover],
+            leftovers: VecDeque::from([parts.leftover]),
         }
     }
 
@@ -201,7 +202,7 @@ impl Writer {
         self.save(Slot::Purged, &mark.seal())?;
         let next = mark.index + 1;
         let leftover = self.stored_from..next.min(self.durable.next);
-        self.leftovers.push(leftover);
+        self.add_leftover(leftover);
         self.stored_from = next;
         if next > self.durable.next {
             self.durable = LogEnd {
@@ -235,12 +236,22 @@ impl Writer {
         }
     }
 
+    fn add_leftover(&mut self, leftover: Range<u64>) {
+        if leftover.is_empty() {
+            return;
+        }
+        match self.leftovers.back_mut() {
+            Some(last) if last.end == leftover.start => last.end = leftover.end,
+            Some(_) | None => self.leftovers.push_back(leftover),
+        }
+    }
+
     fn remove_leftover(&mut self) -> io::Result<bool> {
-        let Some(leftover) = self.leftovers.first_mut() else {
+        let Some(leftover) = self.leftovers.front_mut() else {
             return Ok(false);
         };
         if leftover.is_empty() {
-            self.leftovers.remove(0);
+            self.leftovers.pop_front();
             return Ok(true);
         }
         let to = leftover.end.min(leftover.start + CHUNK);

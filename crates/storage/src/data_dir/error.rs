@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use quorate_model::Identity;
+use quorate_model::{Identity, MemberId};
 
 /// Why a data directory was not opened. Whatever it says, nothing in the directory was lost by trying.
 #[derive(Debug, thiserror::Error)]
@@ -69,10 +69,18 @@ pub enum DataDirError {
         problem: String,
     },
     /// What is stored may have forgotten something that this member once promised.
-    #[error("the data in {} is damaged ({problem}): move the directory away and join again as a new member, at an address that no member has", path.display())]
+    #[error(
+        "the data in {} is damaged ({problem}): take the member out with `quorate member remove {}`, move the \
+         directory away and let the node join again as a new member; a cluster of one is restored from a saved \
+         snapshot with `quorate snapshot restore`",
+        path.display(),
+        member.map_or_else(|| "ID".to_owned(), |id| id.to_string())
+    )]
     Damaged {
         /// The directory.
         path: PathBuf,
+        /// Whose it is, if that can be read.
+        member: Option<MemberId>,
         /// What is wrong.
         problem: String,
     },
@@ -109,9 +117,10 @@ impl DataDirError {
         }
     }
 
-    pub(super) fn damaged(path: &Path, problem: impl Into<String>) -> Self {
+    pub(super) fn damaged(path: &Path, member: Option<MemberId>, problem: impl Into<String>) -> Self {
         Self::Damaged {
             path: path.to_path_buf(),
+            member,
             problem: problem.into(),
         }
     }

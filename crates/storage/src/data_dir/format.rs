@@ -50,7 +50,7 @@ impl Format {
     }
 
     pub(super) fn open(path: &Path, bytes: &[u8]) -> Result<Self, DataDirError> {
-        let damaged = |problem: String| DataDirError::damaged(path, format!("FORMAT: {problem}"));
+        let damaged = |problem: String| DataDirError::damaged(path, None, format!("FORMAT: {problem}"));
         if bytes.first().is_some_and(|byte| *byte != envelope::MAGIC) {
             return Err(DataDirError::foreign(path, "its FORMAT file is not ours"));
         }

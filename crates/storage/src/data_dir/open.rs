@@ -45,7 +45,7 @@ pub(super) fn open(
 ) -> Result<Storage, DataDirError> {
     files::remove_unfinished(&dir.path).map_err(|error| dir.unwritable(error))?;
     if !dir.path.join(SLED).is_dir() {
-        return Err(DataDirError::damaged(&dir.path, "the raft log is missing"));
+        return Err(dir.damaged("the raft log is missing"));
     }
     let open = || open_log(dir, format, clock, on_fatal);
     let (log, writer) = match open() {
@@ -72,8 +72,7 @@ fn open_log(
         let parts = parts(dir, format, engine, clock, on_fatal);
         Log::open(parts).map_err(|error| log_error(dir, error))
     };
-    panic::catch_unwind(AssertUnwindSafe(open))
-        .unwrap_or_else(|_| Err(DataDirError::damaged(&dir.path, "sled panicked over the raft log")))
+    panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err(dir.damaged("sled panicked over the raft log")))
 }
 
 fn parts(dir: &DataDir, format: Format, engine: SledStore, clock: &Arc<dyn Clock>, on_fatal: &OnFatal) -> LogParts {
@@ -95,7 +94,7 @@ fn open_sled(dir: &DataDir, format: Format) -> Result<SledStore, DataDirError> {
     }
     SledStore::open(&path, format.segment_bytes, Arc::clone(&dir.lock)).map_err(|error| match error {
         SledOpenError::Io(error) => unwritable(error),
-        SledOpenError::Damaged(problem) => DataDirError::damaged(&dir.path, problem),
+        SledOpenError::Damaged(problem) => dir.damaged(problem),
     })
 }
 
@@ -106,11 +105,9 @@ fn open_snapshots(dir: &DataDir) -> Result<SnapshotStore, DataDirError> {
 fn log_error(dir: &DataDir, error: LogOpenError) -> DataDirError {
     match error {
         // How sled reports what it finds damaged while it reads.
-        LogOpenError::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            DataDirError::damaged(&dir.path, error.to_string())
-        }
+        LogOpenError::Io(error) if error.kind() == io::ErrorKind::InvalidData => dir.damaged(error.to_string()),
         LogOpenError::Io(error) => dir.unreadable(error),
-        LogOpenError::Damaged(damage) => DataDirError::damaged(&dir.path, damage.to_string()),
+        LogOpenError::Damaged(damage) => dir.damaged(damage.to_string()),
     }
 }
 
@@ -119,7 +116,7 @@ fn refuse_used(dir: &DataDir) -> Result<(), DataDirError> {
     let watermark = files::read_if_present(&dir.path.join(WATERMARK)).map_err(|error| dir.unreadable(error))?;
     let used = watermark.is_some_and(|bytes| LogEnd::open(&bytes).map_or(true, |end| end.next > 0));
     if used {
-        return Err(DataDirError::damaged(&dir.path, format!("{FORMAT} is missing")));
+        return Err(dir.damaged(format!("{FORMAT} is missing")));
     }
     Ok(())
 }

@@ -104,6 +104,11 @@ impl Acks {
     }
 }
 
+/// How often a random test tries: as often as the environment variable says, or as is good for every day.
+pub(crate) fn tries(variable: &str, every_day: usize) -> usize {
+    std::env::var(variable).map_or(every_day, |tries| tries.parse().unwrap())
+}
+
 pub(crate) fn identity() -> Identity {
     Identity {
         cluster_id: ClusterId::new(0xC1),

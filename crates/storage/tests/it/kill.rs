@@ -11,9 +11,12 @@ use std::{
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::{history::History, victim};
+use crate::{common::tries, history::History, victim};
 
-const KILLS: u64 = 30;
+/// Kills of each test; another number is given as `QUORATE_TEST_KILLS`.
+fn kills() -> u64 {
+    tries("QUORATE_TEST_KILLS", 30) as u64
+}
 
 /// The seed of a random test: given, or drawn and printed.
 pub(crate) fn seed() -> u64 {
@@ -65,16 +68,17 @@ fn nothing_acknowledged_is_lost_to_kill_9_at_work() {
     let mut rng = StdRng::seed_from_u64(seed);
     let dir = tempfile::tempdir().unwrap();
     let mut history = History::default();
-    for round in 0..KILLS {
+    for round in 0..kills() {
         let victim = victim::spawn(dir.path(), rng.random(), (round + 1) * 1_000_000, 1_000_000, &[]);
         kill_after(victim, rng.random_range(200..6000), &mut history);
         check(&mut history, dir.path(), round);
     }
     assert!(
-        history.acks() > 2 * KILLS,
+        history.acks() > 2 * kills(),
         "only {} acknowledgements: nothing was tested",
         history.acks()
     );
+    println!("{} kills, {} acknowledgements", kills(), history.acks());
 }
 
 #[test]
@@ -83,7 +87,7 @@ fn a_directory_opens_after_any_number_of_kills_during_its_open() {
     let mut rng = StdRng::seed_from_u64(seed);
     let dir = tempfile::tempdir().unwrap();
     let mut history = History::default();
-    for round in 0..KILLS {
+    for round in 0..kills() {
         let victim = victim::spawn(dir.path(), rng.random(), (round + 1) * 1_000_000, 1_000_000, &[]);
         if round % 4 == 3 {
             // Something must be there that an open could lose.
@@ -94,4 +98,5 @@ fn a_directory_opens_after_any_number_of_kills_during_its_open() {
         check(&mut history, dir.path(), round);
     }
     assert!(history.acks() > 0, "no round got to work");
+    println!("{} kills, {} acknowledgements", kills(), history.acks());
 }

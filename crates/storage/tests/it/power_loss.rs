@@ -16,7 +16,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tempfile::TempDir;
 
 use self::replay::{Disk, Operation, Syncs};
-use crate::{history::History, kill::seed, victim};
+use crate::{common::tries, history::History, kill::seed, victim};
 
 /// Batches in each of the victim's lives.
 const BATCHES: u64 = 120;
@@ -24,8 +24,10 @@ const BATCHES: u64 = 120;
 /// Victims in a row: each begins with an image that the one before it left.
 const VICTIMS: u64 = 3;
 
-/// Images of each victim.
-const IMAGES: usize = 40;
+/// Images of each victim; another number is given as `QUORATE_TEST_IMAGES`.
+fn images() -> usize {
+    tries("QUORATE_TEST_IMAGES", 40)
+}
 
 /// What one victim did.
 struct Record {
@@ -107,7 +109,7 @@ impl Record {
     /// Checks images at random points, and gives the problems that they show.
     fn problems(&self, syncs: Syncs, rng: &mut StdRng) -> Vec<String> {
         let mut problems = Vec::new();
-        for _ in 0..IMAGES {
+        for _ in 0..images() {
             let point = rng.random_range(1..=self.operations.len());
             let into = TempDir::new().unwrap();
             let mut history = self.image(point, syncs, into.path(), rng);
@@ -147,6 +149,11 @@ fn nothing_acknowledged_is_lost_to_a_power_cut_nor_to_another_during_recovery() 
     for number in 1..=VICTIMS {
         let record = Record::of_victim(&recorder, &dir, history, rng.random(), number * 1_000_000);
         assert_eq!(record.problems(Syncs::All, &mut rng), [""; 0], "victim {number}");
+        println!(
+            "victim {number}: {} images out of {} operations, nothing lost",
+            images(),
+            record.operations.len()
+        );
         dir = home.path().join(format!("data{number}"));
         history = record.leave_image(&dir, &mut rng);
     }
@@ -164,12 +171,13 @@ fn acknowledging_without_fdatasync_would_be_caught() {
     let record = Record::of_victim(&recorder, &dir, History::default(), rng.random(), 1);
     let problems = record.problems(Syncs::WithoutData, &mut rng);
     println!(
-        "{} of {IMAGES} images show the planted fault: {:?}",
+        "{} of {} images show the planted fault: {:?}",
         problems.len(),
+        images(),
         problems.first()
     );
     assert!(
-        problems.len() >= IMAGES / 10,
+        problems.len() >= images() / 10,
         "a harness that cannot fail proves nothing: {problems:?}"
     );
 }
