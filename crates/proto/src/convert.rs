@@ -3,7 +3,10 @@
 //! An empty text of a message means that nothing is stated. An enum number or mode that this version does
 //! not know is an error: guessing what a newer peer means would be worse than refusing it.
 
-use quorate_model::{Availability, Consistency, Health, Include, InvalidValue, Weight};
+use quorate_model::{
+    Availability, AvailabilitySet, Consistency, Epoch, Health, HealthSet, Include, InvalidValue, MaxStaleness,
+    OverrideKind, OverrideKinds, Revision, Weight,
+};
 use tonic::Status;
 
 use crate::{
@@ -13,13 +16,18 @@ use crate::{
 
 pub(crate) mod field;
 mod instance;
+mod operator;
 #[cfg(test)]
 pub(crate) mod strategies;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use field::Field;
-pub(crate) use instance::{holder, spec};
+pub use operator::{override_to_wire, target, target_to_wire, token_of_target};
+pub(crate) use {
+    instance::{holder, spec},
+    operator::target_of_token,
+};
 
 /// A field of a message is not what it has to be; the message says which one and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,10 +127,19 @@ pub fn consistency(message: Option<pb::Consistency>) -> Result<Consistency, Inva
     match message.mode {
         Some(Mode::Stale(_)) => Ok(Consistency::Stale),
         Some(Mode::Linearizable(_)) => Ok(Consistency::Linearizable),
+        Some(Mode::Bounded(bounded)) => {
+            let max_staleness = MaxStaleness::from_ms(bounded.max_staleness_ms);
+            let max_staleness = max_staleness.field("consistency.bounded.max_staleness_ms")?;
+            Ok(Consistency::Bounded { max_staleness })
+        }
+        Some(Mode::AtLeast(seen)) => Ok(Consistency::AtLeast {
+            epoch: (seen.epoch != 0).then(|| Epoch::new(seen.epoch)),
+            revision: Revision::new(seen.revision),
+        }),
         // A mode of a newer contract arrives as none at all.
-        Some(Mode::Bounded(_) | Mode::AtLeast(_)) | None => Err(InvalidField::missing(
+        None => Err(InvalidField::missing(
             "consistency",
-            "a mode that this version knows, stale or linearizable",
+            "a mode that this version knows: stale, bounded, at_least or linearizable",
         )),
     }
 }
@@ -131,6 +148,13 @@ pub fn consistency(message: Option<pb::Consistency>) -> Result<Consistency, Inva
 pub fn consistency_to_wire(consistency: Consistency) -> pb::Consistency {
     let mode = match consistency {
         Consistency::Stale => Mode::Stale(pb::consistency::Stale {}),
+        Consistency::Bounded { max_staleness } => Mode::Bounded(pb::consistency::Bounded {
+            max_staleness_ms: max_staleness.as_ms(),
+        }),
+        Consistency::AtLeast { epoch, revision } => Mode::AtLeast(pb::consistency::AtLeast {
+            epoch: epoch.map_or(0, Epoch::get),
+            revision: revision.get(),
+        }),
         Consistency::Linearizable => Mode::Linearizable(pb::consistency::Linearizable {}),
     };
     pb::Consistency { mode: Some(mode) }
@@ -154,6 +178,42 @@ pub const fn include_to_wire(include: Include) -> pb::Include {
     match include {
         Include::Available => pb::Include::Available,
         Include::All => pb::Include::All,
+    }
+}
+
+/// The health that a message asks for; empty leaves it open.
+pub(crate) fn health_set(numbers: &[i32]) -> Result<HealthSet, InvalidField> {
+    numbers.iter().map(|number| health(*number)).collect()
+}
+
+/// The availability that a message asks for; empty leaves it open.
+pub(crate) fn availability_set(numbers: &[i32]) -> Result<AvailabilitySet, InvalidField> {
+    numbers.iter().map(|number| availability(*number)).collect()
+}
+
+/// The kinds of overrides that a message names.
+pub(crate) fn override_kinds(numbers: &[i32]) -> Result<OverrideKinds, InvalidField> {
+    numbers.iter().map(|number| override_kind(*number)).collect()
+}
+
+fn override_kind(number: i32) -> Result<OverrideKind, InvalidField> {
+    match pb::OverrideKind::try_from(number) {
+        Ok(pb::OverrideKind::Disable) => Ok(OverrideKind::Disable),
+        Ok(pb::OverrideKind::Weight) => Ok(OverrideKind::Weight),
+        Ok(pb::OverrideKind::ZoneOut) => Ok(OverrideKind::ZoneOut),
+        Ok(pb::OverrideKind::Unspecified) | Err(_) => {
+            Err(InvalidValue::new("kind of override", format!("{number} is not known")))
+        }
+    }
+    .field("overrides")
+}
+
+/// The message's word for a kind of override.
+pub(crate) const fn override_kind_to_wire(kind: OverrideKind) -> pb::OverrideKind {
+    match kind {
+        OverrideKind::Disable => pb::OverrideKind::Disable,
+        OverrideKind::Weight => pb::OverrideKind::Weight,
+        OverrideKind::ZoneOut => pb::OverrideKind::ZoneOut,
     }
 }
 

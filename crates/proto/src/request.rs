@@ -1,17 +1,27 @@
 //! The requests of the registry as values of the model, with their conversions in both directions: the server
 //! parses what the client states, so that each rule stands once.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use quorate_model::{
     Availability, Consistency, Filter, Generation, InstanceId, InstanceKey, InstancePatch, InstanceSpec, NamespaceName,
-    ServiceKey, ServiceName, Takeover,
+    Policy, ServiceKey, ServiceName, Takeover, limits,
 };
 
+mod batch;
+mod key;
+mod lease;
+mod operator;
+mod pick;
 mod read;
 #[cfg(test)]
 pub(crate) mod tests;
 mod write;
+
+pub use batch::{BATCH_ITEMS_MAX, Write, WriteBatch};
+pub use key::Keyed;
+pub use lease::{GetLease, GrantLease, RevokeLease};
+pub use operator::{ClearOverride, GetServiceSettings, ListOverrides, SetOverride, SetServiceSettings};
 
 /// Most entries of one page of a listing, and how many there are unless fewer are asked for: with entries of
 /// common size a page stays far below the largest message.
@@ -97,6 +107,39 @@ pub struct Resolve {
     pub filter: Filter,
     /// How fresh the answer has to be.
     pub consistency: Consistency,
+    /// Which part of them.
+    pub part: Part,
+}
+
+/// Which part of the instances that match is wanted in one answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// At most so many; all, and none if they do not fit one answer, if absent.
+    size: Option<NonZeroUsize>,
+    /// The instance before the first one; absent for the start.
+    after: Option<InstanceId>,
+}
+
+/// See `Registry.Pick`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pick {
+    /// The service.
+    pub service: ServiceKey,
+    /// Among which of its instances.
+    pub filter: Filter,
+    /// How fresh the answer has to be.
+    pub consistency: Consistency,
+    /// How to choose.
+    pub choice: Choice,
+}
+
+/// How one instance is to be chosen among several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// In a way that every member knows.
+    By(Policy),
+    /// The one with the least load, which no instance reports yet.
+    LeastLoad,
 }
 
 /// See `Registry.ListServices`.
@@ -129,6 +172,28 @@ pub struct Page<K> {
     size: usize,
     /// The entry before the first one; absent for the start of the list.
     after: Option<K>,
+}
+
+// === impl Part ===
+
+impl Part {
+    /// The part behind `after`, of at most `size` instances: no more than a service has. 0 stands for all, which
+    /// have to fit one answer then.
+    #[must_use]
+    pub fn new(size: usize, after: Option<InstanceId>) -> Self {
+        let size = NonZeroUsize::new(size.min(limits::INSTANCES_PER_SERVICE_MAX));
+        Self { size, after }
+    }
+
+    /// At most so many; all, if absent.
+    pub fn size(&self) -> Option<NonZeroUsize> {
+        self.size
+    }
+
+    /// The instance before the first one; absent for the start.
+    pub fn after(&self) -> Option<&InstanceId> {
+        self.after.as_ref()
+    }
 }
 
 // === impl Page ===

@@ -8,10 +8,12 @@ use proptest::{
     prelude::*,
 };
 use quorate_model::{
-    Address, Availability, Consistency, Endpoint, Endpoints, Filter, Generation, Holder, Incarnation, Include,
-    Instance, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, InvalidValue, Locality, Metadata, Patch, Port,
-    Revision, Selectors, SpecParts, Tags, Weight,
+    Address, Availability, Consistency, Endpoint, Endpoints, Epoch, Filter, Found, Generation, Health, Holder,
+    Incarnation, Include, Instance, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, InvalidValue, Locality,
+    MaxStaleness, Metadata, OverrideKind, Patch, Policy, Port, Revision, Selectors, SpecParts, Tags, Weight, limits,
 };
+
+use crate::request::{Choice, Part};
 
 /// A text of the model, drawn by a pattern.
 fn text<T>(pattern: &'static str) -> impl Strategy<Value = T>
@@ -111,10 +113,30 @@ pub(crate) fn generation() -> impl Strategy<Value = Option<Generation>> {
 }
 
 pub(crate) fn consistency() -> impl Strategy<Value = Consistency> {
-    prop_oneof![Just(Consistency::Stale), Just(Consistency::Linearizable)]
+    let max_staleness = (1..=u64::MAX).prop_map(|ms| MaxStaleness::from_ms(ms).unwrap());
+    let bounded = max_staleness.prop_map(|max_staleness| Consistency::Bounded { max_staleness });
+    let epoch = option::of((1..=u64::MAX).prop_map(Epoch::new));
+    let at_least = (epoch, any::<u64>().prop_map(Revision::new));
+    let at_least = at_least.prop_map(|(epoch, revision)| Consistency::AtLeast { epoch, revision });
+    prop_oneof![
+        Just(Consistency::Stale),
+        bounded,
+        at_least,
+        Just(Consistency::Linearizable)
+    ]
 }
 
-pub(crate) fn instance() -> impl Strategy<Value = Instance> {
+/// An instance as a message can tell of it: how it stands, and nothing of what lies below an override.
+pub(crate) fn found() -> impl Strategy<Value = Found> {
+    let kinds = vec(proptest::sample::select(OverrideKind::ALL.as_slice()), 0..3);
+    (instance(), kinds).prop_map(|(instance, kinds)| {
+        let mut found = Found::undisturbed(instance);
+        found.standing.overrides = kinds.into_iter().collect();
+        found
+    })
+}
+
+fn instance() -> impl Strategy<Value = Instance> {
     (key(), spec(), availability(), any::<[u64; 4]>()).prop_map(|(key, spec, availability, numbers)| {
         Instance::new(InstanceParts {
             key,
@@ -163,8 +185,13 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     let selectors = vec("(!?[a-z]{1,5}|[a-z]{1,5}!?=[a-z=!]{0,5})", 0..4);
     let endpoint = (option::of(address()), option::of(port()), option::of(name()));
     let include = prop_oneof![Just(Include::Available), Just(Include::All)];
-    (version, endpoint, tags(), selectors, option::of(name()), include).prop_map(
-        |(version, (address, port, protocol), tags, selectors, zone, include)| Filter {
+    let health = vec(
+        proptest::sample::select(&[Health::Passing, Health::Warning, Health::Critical, Health::Unknown][..]),
+        0..3,
+    );
+    let states = (include, health, vec(availability(), 0..3));
+    (version, endpoint, tags(), selectors, option::of(name()), states).prop_map(
+        |(version, (address, port, protocol), tags, selectors, zone, (include, health, availability))| Filter {
             version: version.map(|text| text.parse().unwrap()),
             address,
             port,
@@ -173,6 +200,27 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
             metadata: Selectors::parse(selectors).unwrap(),
             zone,
             include,
+            health: health.into_iter().collect(),
+            availability: availability.into_iter().collect(),
         },
     )
+}
+
+pub(crate) fn part() -> impl Strategy<Value = Part> {
+    (0..20_000_usize, option::of(name())).prop_map(|(size, after)| Part::new(size, after))
+}
+
+pub(crate) fn choice() -> impl Strategy<Value = Choice> {
+    let hash = vec(any::<u8>(), 1..=limits::HASH_KEY_LEN_MAX);
+    let hash = hash.prop_map(|bytes| Policy::ConsistentHash(bytes.try_into().unwrap()));
+    let zone_first = (name(), option::of(name()));
+    let zone_first = zone_first.prop_map(|(zone, region)| Policy::ZoneFirst { zone, region });
+    let policy = prop_oneof![
+        Just(Policy::Random),
+        Just(Policy::RoundRobin),
+        Just(Policy::Weighted),
+        hash,
+        zone_first
+    ];
+    prop_oneof![5 => policy.prop_map(Choice::By), 1 => Just(Choice::LeastLoad)]
 }

@@ -1,5 +1,7 @@
 //! Requests that read the catalog.
 
+use std::num::NonZeroUsize;
+
 use quorate_model::{Filter, InvalidValue, Port, Selectors, ServiceKey};
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
         field::{self, Field as _, nonzero, optional, optional_to_wire, text},
     },
     registry as pb,
-    request::{GetInstance, ListInstances, ListServices, Page, Resolve, write::key},
+    request::{GetInstance, ListInstances, ListServices, Page, Part, Resolve, write::key},
 };
 
 // === impl GetInstance ===
@@ -53,17 +55,28 @@ impl TryFrom<pb::ResolveRequest> for Resolve {
                 metadata: Selectors::parse(&message.selectors).field("selectors")?,
                 zone: optional("zone", message.zone)?,
                 include: convert::include(message.include)?,
+                health: convert::health_set(&message.health)?,
+                availability: convert::availability_set(&message.availability)?,
             },
+            part: Part::new(entries(message.page_size), optional("page_token", message.page_token)?),
         })
     }
 }
 
 impl From<Resolve> for pb::ResolveRequest {
     fn from(request: Resolve) -> Self {
-        let filter = &request.filter;
+        let Resolve {
+            service,
+            filter,
+            consistency,
+            part,
+        } = request;
+        let health = filter.health.iter().map(convert::health_to_wire);
+        let availability = filter.availability.iter().map(convert::availability_to_wire);
+        let size = part.size().map_or(0, NonZeroUsize::get);
         Self {
-            namespace: request.service.namespace.into(),
-            service: request.service.service.into(),
+            namespace: service.namespace.into(),
+            service: service.service.into(),
             version: optional_to_wire(filter.version.as_ref()),
             tags: field::tags_to_wire(&filter.tags),
             selectors: filter.metadata.as_slice().iter().map(ToString::to_string).collect(),
@@ -72,8 +85,11 @@ impl From<Resolve> for pb::ResolveRequest {
             port: filter.port.map_or(0, Port::get).into(),
             protocol: optional_to_wire(filter.protocol.as_ref()),
             include: convert::include_to_wire(filter.include).into(),
-            consistency: Some(convert::consistency_to_wire(request.consistency)),
-            ..Self::default()
+            consistency: Some(convert::consistency_to_wire(consistency)),
+            health: health.map(Into::into).collect(),
+            availability: availability.map(Into::into).collect(),
+            page_size: u32::try_from(size).expect("no service has so many instances"),
+            page_token: optional_to_wire(part.after()),
         }
     }
 }
@@ -129,7 +145,7 @@ impl From<ListInstances> for pb::ListInstancesRequest {
     }
 }
 
-fn service_key(namespace: String, service: String) -> Result<ServiceKey, InvalidField> {
+pub(super) fn service_key(namespace: String, service: String) -> Result<ServiceKey, InvalidField> {
     Ok(ServiceKey {
         namespace: field::namespace(namespace)?,
         service: text("service", service)?,
@@ -140,11 +156,14 @@ fn page<K>(size: u32, token: String) -> Result<Page<K>, InvalidField>
 where
     K: TryFrom<String, Error = InvalidValue>,
 {
-    // A size that does not fit is larger than the largest page anyway.
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    Ok(Page::new(size, optional("page_token", token)?))
+    Ok(Page::new(entries(size), optional("page_token", token)?))
 }
 
-fn page_size_to_wire<K>(page: &Page<K>) -> u32 {
+/// A size that does not fit is larger than the largest page anyway.
+fn entries(size: u32) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+pub(super) fn page_size_to_wire<K>(page: &Page<K>) -> u32 {
     u32::try_from(page.size()).expect("a page is never larger than PAGE_SIZE_MAX")
 }

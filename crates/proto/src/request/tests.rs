@@ -11,6 +11,9 @@ use crate::{
     registry as pb,
 };
 
+mod once;
+mod operator;
+
 /// Sends a request through its message and back.
 fn sent<R, M>(request: R) -> R
 where
@@ -27,11 +30,19 @@ fn lifetime() -> impl Strategy<Value = Lifetime> {
     ]
 }
 
+fn register_request() -> impl Strategy<Value = Register> {
+    let takeover = prop_oneof![Just(Takeover::Allowed), Just(Takeover::Forbidden)];
+    (strategies::key(), strategies::spec(), takeover, lifetime()).prop_map(|(key, spec, takeover, lifetime)| Register {
+        key,
+        spec,
+        takeover,
+        lifetime,
+    })
+}
+
 proptest! {
     #[test]
-    fn register_comes_back(key in strategies::key(), spec in strategies::spec(), takeover: bool, lifetime in lifetime()) {
-        let takeover = if takeover { Takeover::Allowed } else { Takeover::Forbidden };
-        let request = Register { key, spec, takeover, lifetime };
+    fn register_comes_back(request in register_request()) {
         prop_assert_eq!(sent::<_, pb::RegisterRequest>(request.clone()), request);
     }
 
@@ -68,8 +79,9 @@ proptest! {
         key in strategies::key(),
         filter in strategies::filter(),
         consistency in strategies::consistency(),
+        part in strategies::part(),
     ) {
-        let request = Resolve { service: key.service_key(), filter, consistency };
+        let request = Resolve { service: key.service_key(), filter, consistency, part };
         prop_assert_eq!(sent::<_, pb::ResolveRequest>(request.clone()), request);
     }
 

@@ -14,7 +14,7 @@ use crate::{
         holder, spec,
     },
     registry::{self as pb, update_request as parts},
-    request::{Deregister, Lifetime, Register, SetAvailability, Update},
+    request::{Deregister, Lifetime, Register, SetAvailability, Update, key as request_key},
 };
 
 // === impl Register ===
@@ -23,6 +23,7 @@ impl TryFrom<pb::RegisterRequest> for Register {
     type Error = InvalidField;
 
     fn try_from(message: pb::RegisterRequest) -> Result<Self, InvalidField> {
+        request_key::refuse(message.key.as_ref())?;
         Ok(Self {
             key: key(message.namespace, message.service, message.id)?,
             takeover: if message.takeover {
@@ -91,6 +92,7 @@ impl TryFrom<pb::UpdateRequest> for Update {
     type Error = InvalidField;
 
     fn try_from(message: pb::UpdateRequest) -> Result<Self, InvalidField> {
+        request_key::refuse(message.key.as_ref())?;
         Ok(Self {
             key: key(message.namespace, message.service, message.id)?,
             generation: message.generation.map(Generation::new),
@@ -163,6 +165,7 @@ impl TryFrom<pb::DeregisterRequest> for Deregister {
     type Error = InvalidField;
 
     fn try_from(message: pb::DeregisterRequest) -> Result<Self, InvalidField> {
+        request_key::refuse(message.key.as_ref())?;
         Ok(Self {
             key: key(message.namespace, message.service, message.id)?,
             generation: message.generation.map(Generation::new),
@@ -188,6 +191,7 @@ impl TryFrom<pb::SetAvailabilityRequest> for SetAvailability {
     type Error = InvalidField;
 
     fn try_from(message: pb::SetAvailabilityRequest) -> Result<Self, InvalidField> {
+        request_key::refuse(message.key.as_ref())?;
         Ok(Self {
             key: key(message.namespace, message.service, message.id)?,
             generation: message.generation.map(Generation::new),
