@@ -8,6 +8,7 @@
 //! sled/        the raft log
 //! snapshots/   snapshots of the state machine
 //! ballast      space for the day on which there is none
+//! REMOVED      says that its member was removed from its cluster: nobody starts from it again
 //! ```
 //!
 //! # Invariants
@@ -45,9 +46,20 @@ const WATERMARK: &str = "watermark";
 const SLED: &str = "sled";
 const SNAPSHOTS: &str = "snapshots";
 const BALLAST: &str = "ballast";
+const REMOVED: &str = "REMOVED";
 
 /// What we put into a directory, and what a freshly made file system has in it.
-const KNOWN: [&str; 8] = [LOCK, FORMAT, JOIN, WATERMARK, SLED, SNAPSHOTS, BALLAST, "lost+found"];
+const KNOWN: [&str; 9] = [
+    LOCK,
+    FORMAT,
+    JOIN,
+    WATERMARK,
+    SLED,
+    SNAPSHOTS,
+    BALLAST,
+    REMOVED,
+    "lost+found",
+];
 
 /// A data directory that this process holds.
 ///
@@ -64,7 +76,8 @@ pub struct DataDir {
 impl DataDir {
     /// Takes the directory at `path`, which is created if it is not there.
     ///
-    /// A directory that is not ours, of a newer version, or held by another process is refused untouched.
+    /// A directory that is not ours, of a newer version, held by another process, or of a member that was removed
+    /// is refused untouched.
     pub fn lock(path: &Path) -> Result<Self, DataDirError> {
         let path = path.to_path_buf();
         if !path.exists() {
@@ -89,6 +102,12 @@ impl DataDir {
     /// Whose directory this is, unless it was never opened to the end.
     pub fn identity(&self) -> Option<Identity> {
         self.format.map(|format| format.identity)
+    }
+
+    /// Remembers that the member whose directory this is was removed from its cluster: it is refused from now on.
+    /// Durable on return.
+    pub fn mark_removed(&self) -> Result<(), DataDirError> {
+        files::replace(&self.path.join(REMOVED), b"").map_err(|error| self.unwritable(error))
     }
 
     /// The nonce saved by [`DataDir::save_join_nonce`].
@@ -181,7 +200,14 @@ fn inspect(path: &Path) -> Result<Option<Format>, DataDirError> {
     let names = fs::read_dir(path).and_then(names).map_err(unreadable)?;
     if names.iter().any(|name| name == FORMAT) {
         let bytes = fs::read(path.join(FORMAT)).map_err(unreadable)?;
-        return Format::open(path, &bytes).map(Some);
+        let format = Format::open(path, &bytes)?;
+        if names.iter().any(|name| name == REMOVED) {
+            return Err(DataDirError::Removed {
+                path: path.to_path_buf(),
+                identity: format.identity,
+            });
+        }
+        return Ok(Some(format));
     }
     // Every file of ours comes after LOCK: a directory without it has never been ours.
     let ours = names.iter().any(|name| name == LOCK);

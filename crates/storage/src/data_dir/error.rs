@@ -68,6 +68,17 @@ pub enum DataDirError {
         /// What is there.
         problem: String,
     },
+    /// The member whose directory it is was removed from its cluster.
+    #[error(
+        "member {} was removed from cluster {}: wipe the data directory {}, and join as a new member",
+        identity.member_id, identity.cluster_id, path.display()
+    )]
+    Removed {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        identity: Identity,
+    },
     /// What is stored may have forgotten something that this member once promised.
     #[error(
         "the data in {} is damaged ({problem}): take the member out with `quorate member remove {}`, move the \

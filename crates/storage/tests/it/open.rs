@@ -143,6 +143,18 @@ fn a_newer_format_is_refused_untouched() {
 }
 
 #[test]
+fn the_directory_of_a_member_that_was_removed_is_refused_untouched() {
+    let dir = used_dir();
+    DataDir::lock(dir.path()).unwrap().mark_removed().unwrap();
+    let error = refused(dir.path()).to_string();
+    let member = identity().member_id;
+    assert!(
+        error.contains(&format!("member {member} was removed")) && error.contains("wipe"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_format_file_is_golden() {
     let dir = used_dir();
     let golden = [
