@@ -185,6 +185,12 @@ impl Revision {
     pub const fn at(base: Self, index: LogIndex) -> Self {
         Self(base.0.saturating_add(index.0))
     }
+
+    /// The index of the log entry that has this revision there; 0 if it lies before the start.
+    #[must_use]
+    pub const fn index(self, base: Self) -> LogIndex {
+        LogIndex(self.0.saturating_sub(base.0))
+    }
 }
 
 // === impl Generation ===
