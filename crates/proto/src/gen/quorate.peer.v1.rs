@@ -444,6 +444,9 @@ pub struct RecallResponse {
     /// The highest log entry that the sender has ever told the answering member to be durable; absent if none.
     #[prost(message, optional, tag = "2")]
     pub acknowledged: ::core::option::Option<LogId>,
+    /// The term in which the answering member led when it was told so.
+    #[prost(uint64, tag = "3")]
+    pub acknowledged_in_term: u64,
 }
 /// See `Members.Change`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
