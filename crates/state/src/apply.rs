@@ -1,22 +1,33 @@
 //! What each command does: one file per command.
 //!
-//! A command either has its whole effect or is rejected before it has any.
+//! A command either has its whole effect or is rejected before it has any; of a batch that is true of each item.
 
 mod allocate_member;
+mod batch;
+mod claim_member;
+mod clear_override;
 mod deregister;
+mod expire_overrides;
 mod found;
+mod grant_lease;
 mod register;
+mod revoke_lease;
 mod set_availability;
+mod set_override;
+mod set_service_settings;
 mod update;
 
 use std::sync::Arc;
 
 use quorate_model::{Generation, Instance, InstanceKey, InstanceParts};
 
-use crate::{Command, Event, Outcome, Rejection, State};
+use crate::{Command, Event, Mutated, Mutation, Outcome, Rejection, State};
 
-/// What a command came to, with the one change of the catalog that it made, if any.
-pub(crate) type Applied = Result<(Outcome, Option<Event>), Rejection>;
+/// What a command came to, with all that it changed in the catalog and the overrides.
+pub(crate) type Applied = Result<(Outcome, Vec<Event>), Rejection>;
+
+/// What a mutation came to, with the one change of the catalog that it made, if any.
+type MutationApplied = Result<(Mutated, Option<Event>), Rejection>;
 
 /// Applies `command` at the revision that `state` has been advanced to.
 pub(crate) fn dispatch(state: &mut State, command: &Command) -> Applied {
@@ -26,15 +37,44 @@ pub(crate) fn dispatch(state: &mut State, command: &Command) -> Applied {
     match command {
         Command::Found { cluster_id, epoch } => found::apply(state, *cluster_id, *epoch),
         Command::AllocateMember { nonce } => allocate_member::apply(state, *nonce),
-        Command::Register {
+        Command::Mutate(mutation) => {
+            let (mutated, event) = mutate(state, mutation)?;
+            Ok((Outcome::Mutated(mutated), event.into_iter().collect()))
+        }
+        Command::Batch { key, items } => batch::apply(state, key.as_ref(), items),
+        Command::GrantLease {
+            owner,
+            incarnation,
+            ttl,
+            granted_at_ms,
+        } => grant_lease::apply(state, owner.as_ref(), *incarnation, *ttl, *granted_at_ms),
+        Command::RevokeLease { id } => Ok(revoke_lease::apply(state, *id)),
+        Command::SetOverride {
+            spec,
+            expires_after,
+            set_at_ms,
+        } => set_override::apply(state, spec, *expires_after, *set_at_ms),
+        Command::ClearOverride { target } => Ok(clear_override::apply(state, target)),
+        Command::ExpireOverrides => Ok(expire_overrides::apply(state)),
+        Command::SetServiceSettings { service, patch, reset } => {
+            set_service_settings::apply(state, service, patch, *reset)
+        }
+        Command::ClaimMember { id, reserved, nonce } => claim_member::apply(state, *id, *reserved, *nonce),
+    }
+}
+
+/// Applies one mutation, which is a command or an item of one.
+fn mutate(state: &mut State, mutation: &Mutation) -> MutationApplied {
+    match mutation {
+        Mutation::Register {
             key,
             spec,
             takeover,
             registered_at_ms,
         } => register::apply(state, key, spec, *takeover, *registered_at_ms),
-        Command::Update { key, generation, patch } => update::apply(state, key, *generation, patch),
-        Command::Deregister { key, generation } => deregister::apply(state, key, *generation),
-        Command::SetAvailability {
+        Mutation::Update { key, generation, patch } => update::apply(state, key, *generation, patch),
+        Mutation::Deregister { key, generation } => deregister::apply(state, key, *generation),
+        Mutation::SetAvailability {
             key,
             availability,
             generation,

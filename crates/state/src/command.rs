@@ -2,16 +2,17 @@
 
 use bytes::Bytes;
 use quorate_model::{
-    Availability, ClusterId, Epoch, Generation, InstanceKey, InstancePatch, InstanceSpec, InvalidValue, JoinNonce,
-    Takeover,
+    ClusterId, Epoch, ExpiresAfter, Incarnation, InvalidValue, JoinNonce, LeaseId, LeaseTtl, MemberId, OverrideSpec,
+    OverrideTarget, Owner, RequestKey, ServiceKey, SettingsPatch,
     envelope::{self, DecodeError, EncodeError, Kind},
 };
 
-use crate::format::{CommandV1, SCHEMA};
+use crate::{
+    Mutation,
+    format::{CommandV1, SCHEMA},
+};
 
 /// A change of the replicated state, as one log entry carries it.
-///
-/// Whoever gives a generation is an owner and touches that generation only; an operator gives none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Gives the cluster its identity: the first command of every cluster.
@@ -26,41 +27,67 @@ pub enum Command {
         /// Drawn by whoever joins; the same nonce is given the same id.
         nonce: JoinNonce,
     },
-    /// Registers an instance.
-    Register {
-        /// What it is to be found by.
-        key: InstanceKey,
-        /// What its registrant states.
-        spec: InstanceSpec,
-        /// Whether it may push aside another owner's.
-        takeover: Takeover,
+    /// Changes one instance.
+    Mutate(Mutation),
+    /// Changes several instances, or one by a key: each item is done or rejected by itself.
+    Batch {
+        /// What makes each item take effect once, however often it comes.
+        key: Option<RequestKey>,
+        /// At most [`BATCH_ITEMS_MAX`](quorate_model::limits::BATCH_ITEMS_MAX) mutations, each with its place in the request that it comes from.
+        ///
+        /// Two items about one instance had better go into two entries: what begins in one entry has one
+        /// generation.
+        items: Vec<(u32, Mutation)>,
+    },
+    /// Grants a lease.
+    GrantLease {
+        /// Who asks for it, if told.
+        owner: Option<Owner>,
+        /// Which run of the owner; the same owner and incarnation are given the same lease.
+        incarnation: Incarnation,
+        /// How long it is to live without being renewed.
+        ttl: LeaseTtl,
         /// Wall-clock milliseconds since the Unix epoch at the proposer; for display only.
-        registered_at_ms: u64,
+        granted_at_ms: u64,
     },
-    /// Changes what is stated about an instance.
-    Update {
-        /// The instance.
-        key: InstanceKey,
-        /// The only generation it may touch; any, if absent.
-        generation: Option<Generation>,
+    /// Ends a lease, and forgets the outcomes kept for it.
+    RevokeLease {
+        /// The lease.
+        id: LeaseId,
+    },
+    /// Sets an override in place of the one with the same target.
+    SetOverride {
+        /// What the operator states.
+        spec: OverrideSpec,
+        /// How long it is to last from now on; for ever, if absent.
+        expires_after: Option<ExpiresAfter>,
+        /// Wall-clock milliseconds since the Unix epoch at the proposer; for display only.
+        set_at_ms: u64,
+    },
+    /// Takes an override back.
+    ClearOverride {
+        /// What it is about.
+        target: OverrideTarget,
+    },
+    /// Takes back overrides whose time is over: at most [`OVERRIDES_PER_EXPIRY_MAX`](quorate_model::limits::OVERRIDES_PER_EXPIRY_MAX), the oldest first.
+    ExpireOverrides,
+    /// Changes the settings of a service.
+    SetServiceSettings {
+        /// The service, which needs no instance.
+        service: ServiceKey,
         /// What changes.
-        patch: InstancePatch,
+        patch: SettingsPatch,
+        /// Whether all goes back to the defaults before.
+        reset: bool,
     },
-    /// Removes an instance.
-    Deregister {
-        /// The instance.
-        key: InstanceKey,
-        /// The only generation it may touch; any, if absent.
-        generation: Option<Generation>,
-    },
-    /// Sets what is intended for an instance.
-    SetAvailability {
-        /// The instance.
-        key: InstanceKey,
-        /// What is intended.
-        availability: Availability,
-        /// The only generation it may touch; any, if absent.
-        generation: Option<Generation>,
+    /// Hands a member id that was reserved under one nonce over to the process that draws another.
+    ClaimMember {
+        /// The id.
+        id: MemberId,
+        /// Whose it is until now.
+        reserved: JoinNonce,
+        /// Whose it is to be.
+        nonce: JoinNonce,
     },
 }
 
@@ -81,6 +108,24 @@ impl Command {
     /// The bytes of a log entry.
     pub fn encode(&self) -> Result<Bytes, EncodeError> {
         envelope::seal(Kind::Command, SCHEMA, &CommandV1::from(self)).map(Bytes::from)
+    }
+
+    /// Whether it can make the state grow: what is refused while disks are short of room. What takes something
+    /// away is never refused, and founding is not because nothing at all can be done without it.
+    pub fn grows(&self) -> bool {
+        match self {
+            Self::Mutate(mutation) => mutation.grows(),
+            Self::Batch { items, .. } => items.iter().any(|(_, mutation)| mutation.grows()),
+            Self::AllocateMember { .. }
+            | Self::GrantLease { .. }
+            | Self::SetOverride { .. }
+            | Self::SetServiceSettings { .. } => true,
+            Self::Found { .. }
+            | Self::RevokeLease { .. }
+            | Self::ClearOverride { .. }
+            | Self::ExpireOverrides
+            | Self::ClaimMember { .. } => false,
+        }
     }
 
     /// Reads the bytes of a log entry.

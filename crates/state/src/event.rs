@@ -1,10 +1,10 @@
-//! Events: what an applied command changed in the catalog.
+//! Events: what an applied command changed in the catalog and in the overrides.
 
 use std::sync::Arc;
 
-use quorate_model::{Instance, InstanceKey};
+use quorate_model::{Instance, InstanceKey, Override, OverrideTarget};
 
-/// One change of one instance. All events of a log entry share its revision.
+/// One change of one instance or override. All events of a log entry share its revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// An instance came or changed.
@@ -19,16 +19,38 @@ pub enum Event {
         /// As it was before.
         previous: Arc<Instance>,
     },
+    /// An override came or changed. What it does to instances has no events of its own.
+    OverrideSet {
+        /// As it is now.
+        current: Arc<Override>,
+        /// As it was before, unless it is new.
+        previous: Option<Arc<Override>>,
+    },
+    /// An override went: it was taken back, or its time was over.
+    OverrideCleared {
+        /// As it was before.
+        previous: Arc<Override>,
+    },
 }
 
 // === impl Event ===
 
 impl Event {
-    /// The instance that it is about.
-    pub fn key(&self) -> &InstanceKey {
+    /// The instance that it is about, if it is about one.
+    pub fn instance_key(&self) -> Option<&InstanceKey> {
         match self {
-            Self::Put { instance, .. } => instance.key(),
-            Self::Delete { previous } => previous.key(),
+            Self::Put { instance, .. } => Some(instance.key()),
+            Self::Delete { previous } => Some(previous.key()),
+            Self::OverrideSet { .. } | Self::OverrideCleared { .. } => None,
+        }
+    }
+
+    /// The target of the override that it is about, if it is about one.
+    pub fn override_target(&self) -> Option<&OverrideTarget> {
+        match self {
+            Self::Put { .. } | Self::Delete { .. } => None,
+            Self::OverrideSet { current, .. } => Some(current.spec.target()),
+            Self::OverrideCleared { previous } => Some(previous.spec.target()),
         }
     }
 }

@@ -6,11 +6,17 @@
 //! primitive or frozen themselves.
 
 mod command;
+mod mirror;
+mod mutation;
 mod object;
 mod outcome;
+mod overrides;
+mod rejection;
+mod settings;
 mod value;
 
 pub(crate) use command::CommandV1;
+pub(crate) use mutation::{item_len, mutation_digest};
 pub(crate) use object::{Object, ObjectV1, object_hash, object_len};
 pub(crate) use outcome::OutcomeV1;
 

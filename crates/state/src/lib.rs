@@ -11,13 +11,21 @@
 //! - A clone costs O(1) and never changes: it is the readers' view.
 //! - An intent (draining, disabled) lasts until it is set anew or the instance is deregistered. Neither a
 //!   repeated registration, nor a new incarnation, nor a takeover makes an instance available again.
+//! - A write with a key takes effect once: while its outcome is kept, a repetition is answered with it before
+//!   anything else is looked at; once it is not, a repetition is rejected.
+//! - What is decided by time is decided by the log time, which never falls.
 
 mod apply;
 mod catalog;
 mod command;
 mod event;
 mod format;
+mod leases;
+mod mutation;
 mod outcome;
+mod overrides;
+mod position;
+mod rejection;
 mod roster;
 mod state;
 
@@ -26,6 +34,11 @@ pub mod snapshot;
 pub use catalog::Service;
 pub use command::{Command, CommandError};
 pub use event::Event;
-pub use outcome::{Change, Effect, Limit, Outcome, Rejection};
+pub use leases::HeldLease;
+pub use mutation::Mutation;
+pub use outcome::{Change, Effect, ItemOutcome, Mutated, Outcome};
+pub use overrides::ServiceOverrides;
+pub use position::Position;
 pub use quorate_model::{InstancePatch, StateHash, Takeover};
+pub use rejection::{Limit, Rejection};
 pub use state::{Cluster, State};

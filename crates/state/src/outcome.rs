@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use quorate_model::{
-    ClusterId, Generation, InvalidValue, MemberId, Owner, Revision,
+    Generation, InvalidValue, LeaseId, LeaseTtl, MemberId, Revision, ServiceSettings,
     envelope::{self, DecodeError, EncodeError, Kind},
-    limits,
 };
 
-use crate::format::{OutcomeV1, SCHEMA};
+use crate::{
+    Rejection,
+    format::{OutcomeV1, SCHEMA},
+};
 
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,58 @@ pub enum Outcome {
     Founded,
     /// The id that belongs to the nonce.
     MemberAllocated(MemberId),
+    /// The mutation is done.
+    Mutated(Mutated),
+    /// What each item of a batch came to, in the order of the items.
+    Batch(Vec<ItemOutcome>),
+    /// The lease is there.
+    LeaseGranted {
+        /// Its id.
+        id: LeaseId,
+        /// How long it lives without being renewed, as it was first granted.
+        ttl: LeaseTtl,
+        /// Whether this command granted it.
+        effect: Effect,
+    },
+    /// The lease is not there.
+    LeaseRevoked {
+        /// Whether it was there before.
+        existed: bool,
+    },
+    /// The override is there.
+    OverrideSet {
+        /// The revision at which it was last set.
+        revision: Revision,
+        /// Whether this command set it.
+        effect: Effect,
+    },
+    /// The override is not there.
+    OverrideCleared {
+        /// Whether it was there before.
+        existed: bool,
+    },
+    /// No override whose time is over is there, unless there were too many for one entry.
+    OverridesExpired {
+        /// How many went.
+        count: u32,
+    },
+    /// The settings are as wanted.
+    SettingsSet {
+        /// What is set now.
+        settings: ServiceSettings,
+        /// Whether this command changed anything.
+        effect: Effect,
+    },
+    /// Nothing was done.
+    Rejected(Rejection),
+}
+
+/// What one item of a batch came to.
+pub type ItemOutcome = Result<Mutated, Rejection>;
+
+/// What a mutation came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mutated {
     /// The instance is registered.
     Registered {
         /// The life of the registration that the registrant now acts for.
@@ -48,8 +102,6 @@ pub enum Outcome {
         /// Whether this command made it.
         effect: Effect,
     },
-    /// Nothing was done.
-    Rejected(Rejection),
 }
 
 /// What a registration changed.
@@ -74,60 +126,6 @@ pub enum Effect {
     Changed,
     /// All was as wanted already.
     Unchanged,
-}
-
-/// Why nothing was done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
-    /// A value in the command is not allowed.
-    #[error("{reason}")]
-    Invalid {
-        /// Which one, and what is allowed.
-        reason: String,
-    },
-    /// The id belongs to another owner.
-    #[error("the instance id belongs to {}: choose another id or take it over", describe(owner.as_ref()))]
-    AlreadyExists {
-        /// Who that is, unless it did not say.
-        owner: Option<Owner>,
-    },
-    /// The registration that the command speaks of is over: its id has begun another life.
-    #[error("this registration has ended, its id is at generation {current} now: stop acting for it")]
-    StaleGeneration {
-        /// The present life.
-        current: Generation,
-    },
-    /// There is no such instance.
-    #[error("there is no such instance: register it first")]
-    NotFound,
-    /// It would be too many or too much.
-    #[error("over the limit of {} {limit}", limit.max())]
-    LimitExceeded {
-        /// Of what.
-        limit: Limit,
-    },
-    /// The cluster has no identity yet.
-    #[error("the cluster is not founded yet: try again once it has started")]
-    NotFounded,
-    /// The cluster has another identity.
-    #[error("the cluster is founded already, as {cluster_id}")]
-    AlreadyFounded {
-        /// The one it has.
-        cluster_id: ClusterId,
-    },
-}
-
-/// What there can be too much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Limit {
-    /// Instances of one service.
-    InstancesPerService,
-    /// Instances of the cluster.
-    InstancesPerCluster,
-    /// Bytes of one instance.
-    InstanceLen,
-    /// Member ids ever given out.
-    MemberIds,
 }
 
 // === impl Outcome ===
@@ -158,44 +156,8 @@ impl Outcome {
     }
 }
 
-// === impl Rejection ===
-
-impl From<InvalidValue> for Rejection {
-    fn from(error: InvalidValue) -> Self {
-        Self::Invalid {
-            reason: error.to_string(),
-        }
-    }
-}
-
-fn describe(owner: Option<&Owner>) -> String {
-    owner.map_or_else(
-        || "a registration without an owner".to_owned(),
-        |owner| format!("the owner {:?}", owner.as_str()),
-    )
-}
-
-// === impl Limit ===
-
-impl Limit {
-    /// The most that is allowed.
-    pub const fn max(self) -> u64 {
-        match self {
-            Self::InstancesPerService => limits::INSTANCES_PER_SERVICE_MAX as u64,
-            Self::InstancesPerCluster => limits::INSTANCES_PER_CLUSTER_MAX as u64,
-            Self::InstanceLen => limits::INSTANCE_LEN_MAX as u64,
-            Self::MemberIds => u64::MAX,
-        }
-    }
-}
-
-impl std::fmt::Display for Limit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::InstancesPerService => "instances of one service",
-            Self::InstancesPerCluster => "instances of the cluster",
-            Self::InstanceLen => "bytes of one instance",
-            Self::MemberIds => "member ids",
-        })
+impl From<ItemOutcome> for Outcome {
+    fn from(outcome: ItemOutcome) -> Self {
+        outcome.map_or_else(Self::Rejected, Self::Mutated)
     }
 }

@@ -51,6 +51,15 @@ impl Roster {
         self.nonces.remove_with_key(&oldest)
     }
 
+    /// Changes whose `id` is from `reserved` to `nonce`; false if it is not whose that is, or `nonce` has an id.
+    pub(crate) fn hand_over(&mut self, id: MemberId, reserved: JoinNonce, nonce: JoinNonce) -> bool {
+        let fits = self.nonces.get(&id) == Some(&reserved) && self.find(nonce).is_none();
+        if fits {
+            self.nonces.insert(id, nonce);
+        }
+        fits
+    }
+
     /// Puts back a nonce from a snapshot; false if its id or the nonce is there already, the id was never given,
     /// or there are too many.
     pub(crate) fn restore(&mut self, id: MemberId, nonce: JoinNonce) -> bool {

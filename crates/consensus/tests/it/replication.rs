@@ -8,7 +8,7 @@ use quorate_model::{
     Endpoint, Endpoints, InstanceKey, InstanceSpec, JoinNonce, MemberId, Metadata, SpecParts, Takeover,
     limits::LOG_ENTRY_LEN_MAX,
 };
-use quorate_state::{Command, Outcome};
+use quorate_state::{Command, Mutation, Outcome};
 
 use crate::cluster::{Cluster, DEADLINE, allocate, eventually};
 
@@ -207,7 +207,7 @@ fn long_register() -> Command {
     };
     let mut parts = SpecParts::new(Endpoints::from(endpoint));
     parts.metadata = Metadata::parse([("note", "x".repeat(8_000))]).unwrap();
-    Command::Register {
+    Command::Mutate(Mutation::Register {
         key: InstanceKey {
             namespace: "default".parse().unwrap(),
             service: "web".parse().unwrap(),
@@ -216,7 +216,7 @@ fn long_register() -> Command {
         spec: InstanceSpec::new(parts).unwrap(),
         takeover: Takeover::Forbidden,
         registered_at_ms: 0,
-    }
+    })
 }
 
 #[tokio::test]

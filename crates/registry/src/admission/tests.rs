@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use quorate_model::{Endpoints, InstanceKey, InstanceSpec, SpecParts, Takeover};
+use quorate_state::Mutation;
 
 use super::*;
 use crate::testing::deadline;
@@ -24,12 +25,12 @@ fn register(id: usize) -> Command {
         protocol: None,
     };
     let endpoints = Endpoints::try_from(vec![endpoint]).unwrap();
-    Command::Register {
+    Command::Mutate(Mutation::Register {
         key: key(id),
         spec: InstanceSpec::new(SpecParts::new(endpoints)).unwrap(),
         takeover: Takeover::Forbidden,
         registered_at_ms: 0,
-    }
+    })
 }
 
 #[tokio::test(start_paused = true)]

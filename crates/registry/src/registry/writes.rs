@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quorate_consensus::Applied;
 use quorate_model::{Availability, Consistency, Generation, InstanceKey, InstancePatch};
-use quorate_state::{Command, Outcome};
+use quorate_state::{Command, Mutated, Mutation, Outcome};
 
 use super::{Registry, Shared};
 use crate::{Answer, Error, Registered, Registration, Updated, deadline::Deadline};
@@ -14,14 +14,14 @@ impl Registry {
     pub async fn register(&self, asked: Registration, time_left: Duration) -> Result<Answer<Registered>, Error> {
         let deadline = self.deadline(time_left);
         self.check_room(&asked.key, &deadline).await?;
-        let command = Command::Register {
+        let mutation = Mutation::Register {
             key: asked.key,
             spec: asked.spec,
             takeover: asked.takeover,
             registered_at_ms: self.shared.clock.wall_ms(),
         };
-        self.write(&command, &deadline, |outcome| {
-            let Outcome::Registered { generation, change, .. } = outcome else {
+        self.mutate(mutation, &deadline, |mutated| {
+            let Mutated::Registered { generation, change, .. } = mutated else {
                 return None;
             };
             Some(Registered { generation, change })
@@ -37,9 +37,9 @@ impl Registry {
         patch: InstancePatch,
         time_left: Duration,
     ) -> Result<Answer<Updated>, Error> {
-        let command = Command::Update { key, generation, patch };
-        self.write(&command, &self.deadline(time_left), |outcome| {
-            let Outcome::Updated { generation, effect, .. } = outcome else {
+        let mutation = Mutation::Update { key, generation, patch };
+        self.mutate(mutation, &self.deadline(time_left), |mutated| {
+            let Mutated::Updated { generation, effect, .. } = mutated else {
                 return None;
             };
             Some(Updated { generation, effect })
@@ -54,9 +54,9 @@ impl Registry {
         generation: Option<Generation>,
         time_left: Duration,
     ) -> Result<Answer<bool>, Error> {
-        let command = Command::Deregister { key, generation };
-        self.write(&command, &self.deadline(time_left), |outcome| {
-            let Outcome::Deregistered { existed } = outcome else {
+        let mutation = Mutation::Deregister { key, generation };
+        self.mutate(mutation, &self.deadline(time_left), |mutated| {
+            let Mutated::Deregistered { existed } = mutated else {
                 return None;
             };
             Some(existed)
@@ -72,16 +72,32 @@ impl Registry {
         generation: Option<Generation>,
         time_left: Duration,
     ) -> Result<Answer<Updated>, Error> {
-        let command = Command::SetAvailability {
+        let mutation = Mutation::SetAvailability {
             key,
             availability,
             generation,
         };
-        self.write(&command, &self.deadline(time_left), |outcome| {
-            let Outcome::AvailabilitySet { generation, effect, .. } = outcome else {
+        self.mutate(mutation, &self.deadline(time_left), |mutated| {
+            let Mutated::AvailabilitySet { generation, effect, .. } = mutated else {
                 return None;
             };
             Some(Updated { generation, effect })
+        })
+        .await
+    }
+
+    /// Has `mutation` applied and takes from what it came to what `expected` finds there.
+    async fn mutate<T>(
+        &self,
+        mutation: Mutation,
+        deadline: &Deadline,
+        expected: impl FnOnce(Mutated) -> Option<T>,
+    ) -> Result<Answer<T>, Error> {
+        self.write(&Command::Mutate(mutation), deadline, |outcome| {
+            let Outcome::Mutated(mutated) = outcome else {
+                return None;
+            };
+            expected(mutated)
         })
         .await
     }

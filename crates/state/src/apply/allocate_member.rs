@@ -8,5 +8,5 @@ use crate::{Outcome, State};
 /// The same nonce gets the same id again.
 pub(super) fn apply(state: &mut State, nonce: JoinNonce) -> Applied {
     let id = state.allocate_member(nonce)?;
-    Ok((Outcome::MemberAllocated(id), None))
+    Ok((Outcome::MemberAllocated(id), Vec::new()))
 }

@@ -19,5 +19,5 @@ pub(super) fn apply(state: &mut State, cluster_id: ClusterId, epoch: Epoch) -> A
             return Err(Rejection::AlreadyFounded { cluster_id: cluster.id });
         }
     }
-    Ok((Outcome::Founded, None))
+    Ok((Outcome::Founded, Vec::new()))
 }

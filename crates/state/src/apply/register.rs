@@ -2,8 +2,8 @@
 
 use quorate_model::{Availability, Instance, InstanceKey, InstanceParts, InstanceSpec, Takeover};
 
-use super::Applied;
-use crate::{Change, Outcome, Rejection, State};
+use super::MutationApplied;
+use crate::{Change, Mutated, Rejection, State};
 
 /// Registers `key`: a new instance if the id is free, else by what [`claim`] makes of it.
 pub(super) fn apply(
@@ -12,14 +12,14 @@ pub(super) fn apply(
     spec: &InstanceSpec,
     takeover: Takeover,
     registered_at_ms: u64,
-) -> Applied {
+) -> MutationApplied {
     match state.instance(key) {
         None => create(state, key, spec, registered_at_ms),
         Some(current) => replace(state, &current, spec, takeover, registered_at_ms),
     }
 }
 
-fn create(state: &mut State, key: &InstanceKey, spec: &InstanceSpec, registered_at_ms: u64) -> Applied {
+fn create(state: &mut State, key: &InstanceKey, spec: &InstanceSpec, registered_at_ms: u64) -> MutationApplied {
     state.catalog().check_room(key)?;
     let now = state.revision();
     let event = state.put(Instance::new(InstanceParts {
@@ -31,7 +31,7 @@ fn create(state: &mut State, key: &InstanceKey, spec: &InstanceSpec, registered_
         generation: now.into(),
         registered_at_ms,
     }));
-    let outcome = Outcome::Registered {
+    let outcome = Mutated::Registered {
         generation: now.into(),
         revision: now,
         change: Change::Created,
@@ -47,7 +47,7 @@ fn replace(
     spec: &InstanceSpec,
     takeover: Takeover,
     registered_at_ms: u64,
-) -> Applied {
+) -> MutationApplied {
     let change = claim(current.spec(), spec, takeover)?;
     let now = state.revision();
     let (generation, revision, event) = match change {
@@ -65,7 +65,7 @@ fn replace(
             (now.into(), now, Some(event))
         }
     };
-    let outcome = Outcome::Registered {
+    let outcome = Mutated::Registered {
         generation,
         revision,
         change,

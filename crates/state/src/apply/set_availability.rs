@@ -2,8 +2,8 @@
 
 use quorate_model::{Availability, Generation, InstanceKey};
 
-use super::{Applied, existing};
-use crate::{Effect, Outcome, State};
+use super::{MutationApplied, existing};
+use crate::{Effect, Mutated, State};
 
 /// Sets the intent, which lasts until it is set anew or the instance is deregistered.
 pub(super) fn apply(
@@ -11,9 +11,9 @@ pub(super) fn apply(
     key: &InstanceKey,
     availability: Availability,
     generation: Option<Generation>,
-) -> Applied {
+) -> MutationApplied {
     let current = existing(state, key, generation)?;
-    let outcome = |revision, effect| Outcome::AvailabilitySet {
+    let outcome = |revision, effect| Mutated::AvailabilitySet {
         generation: current.generation(),
         revision,
         effect,

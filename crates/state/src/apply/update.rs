@@ -2,8 +2,8 @@
 
 use quorate_model::{Generation, InstanceKey, InstancePatch};
 
-use super::{Applied, existing};
-use crate::{Effect, Limit, Outcome, Rejection, State};
+use super::{MutationApplied, existing};
+use crate::{Effect, Limit, Mutated, Rejection, State};
 
 /// Replaces the given parts; a patch that leaves everything as it is has no event.
 pub(super) fn apply(
@@ -11,13 +11,13 @@ pub(super) fn apply(
     key: &InstanceKey,
     generation: Option<Generation>,
     patch: &InstancePatch,
-) -> Applied {
+) -> MutationApplied {
     let current = existing(state, key, generation)?;
     // Each part is valid by itself: only their sum can be refused.
     let limit = Limit::InstanceLen;
     let patched = current.spec().patched(patch);
     let spec = patched.map_err(|_| Rejection::LimitExceeded { limit })?;
-    let outcome = |revision, effect| Outcome::Updated {
+    let outcome = |revision, effect| Mutated::Updated {
         generation: current.generation(),
         revision,
         effect,

@@ -1,16 +1,15 @@
 //! The frozen format of commands.
 
-use quorate_model::{
-    ClusterId, Epoch, Generation, InstancePatch, InvalidValue, JoinNonce, Metadata, Patch, Tags, Takeover, Version,
-    Weight,
-};
+use quorate_model::{ClusterId, Epoch, ExpiresAfter, InvalidValue, JoinNonce, LeaseId, LeaseTtl, RequestKey};
 use serde::{Deserialize, Serialize};
 
-use super::value::{
-    AvailabilityV1, EndpointV1, KeyV1, LocalityV1, SpecV1, Text, endpoints_v1, metadata_v1, parse_endpoints, tags_v1,
-    text,
+use super::{
+    mutation::{MutationV1, PatchV1, TakeoverV1},
+    overrides::{OverrideSpecV1, OverrideTargetV1},
+    settings::SettingsPatchV1,
+    value::{AvailabilityV1, KeyV1, ServiceKeyV1, SpecV1, Text, optional_text, parse_optional},
 };
-use crate::Command;
+use crate::{Command, Mutation};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum CommandV1 {
@@ -41,29 +40,45 @@ pub(crate) enum CommandV1 {
         availability: AvailabilityV1,
         generation: Option<u64>,
     },
+    Batch {
+        key: Option<RequestKeyV1>,
+        items: Vec<(u32, MutationV1)>,
+    },
+    GrantLease {
+        owner: Option<Text>,
+        incarnation: u64,
+        ttl_ms: u64,
+        granted_at_ms: u64,
+    },
+    RevokeLease {
+        id: u64,
+    },
+    SetOverride {
+        spec: OverrideSpecV1,
+        expires_after_ms: Option<u64>,
+        set_at_ms: u64,
+    },
+    ClearOverride {
+        target: OverrideTargetV1,
+    },
+    ExpireOverrides,
+    SetServiceSettings {
+        service: ServiceKeyV1,
+        patch: SettingsPatchV1,
+        reset: bool,
+    },
+    ClaimMember {
+        id: u64,
+        reserved: u128,
+        nonce: u128,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum TakeoverV1 {
-    Forbidden,
-    Allowed,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct PatchV1 {
-    endpoints: Option<Vec<EndpointV1>>,
-    version: VersionPatchV1,
-    weight: Option<u16>,
-    locality: Option<LocalityV1>,
-    metadata: Option<Vec<(Text, Text)>>,
-    tags: Option<Vec<Text>>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum VersionPatchV1 {
-    Keep,
-    Clear,
-    Set(Text),
+pub(crate) struct RequestKeyV1 {
+    lease: u64,
+    sequence: u64,
+    acked_below: u64,
 }
 
 // === impl CommandV1 ===
@@ -76,34 +91,43 @@ impl From<&Command> for CommandV1 {
                 epoch: epoch.get(),
             },
             Command::AllocateMember { nonce } => Self::AllocateMember { nonce: nonce.get() },
-            Command::Register {
-                key,
+            Command::Mutate(mutation) => MutationV1::from(mutation).into(),
+            Command::Batch { key, items } => Self::Batch {
+                key: key.as_ref().map(RequestKeyV1::from),
+                items: items.iter().map(|(part, item)| (*part, item.into())).collect(),
+            },
+            Command::GrantLease {
+                owner,
+                incarnation,
+                ttl,
+                granted_at_ms,
+            } => Self::GrantLease {
+                owner: optional_text(owner.as_ref()),
+                incarnation: incarnation.get(),
+                ttl_ms: ttl.as_ms(),
+                granted_at_ms: *granted_at_ms,
+            },
+            Command::RevokeLease { id } => Self::RevokeLease { id: id.get() },
+            Command::SetOverride {
                 spec,
-                takeover,
-                registered_at_ms,
-            } => Self::Register {
-                key: key.into(),
+                expires_after,
+                set_at_ms,
+            } => Self::SetOverride {
                 spec: spec.into(),
-                takeover: (*takeover).into(),
-                registered_at_ms: *registered_at_ms,
+                expires_after_ms: expires_after.map(ExpiresAfter::as_ms),
+                set_at_ms: *set_at_ms,
             },
-            Command::Update { key, generation, patch } => Self::Update {
-                key: key.into(),
-                generation: generation.map(Generation::get),
+            Command::ClearOverride { target } => Self::ClearOverride { target: target.into() },
+            Command::ExpireOverrides => Self::ExpireOverrides,
+            Command::SetServiceSettings { service, patch, reset } => Self::SetServiceSettings {
+                service: service.into(),
                 patch: patch.into(),
+                reset: *reset,
             },
-            Command::Deregister { key, generation } => Self::Deregister {
-                key: key.into(),
-                generation: generation.map(Generation::get),
-            },
-            Command::SetAvailability {
-                key,
-                availability,
-                generation,
-            } => Self::SetAvailability {
-                key: key.into(),
-                availability: (*availability).into(),
-                generation: generation.map(Generation::get),
+            Command::ClaimMember { id, reserved, nonce } => Self::ClaimMember {
+                id: id.get(),
+                reserved: reserved.get(),
+                nonce: nonce.get(),
             },
         }
     }
@@ -113,6 +137,7 @@ impl TryFrom<CommandV1> for Command {
     type Error = InvalidValue;
 
     fn try_from(command: CommandV1) -> Result<Self, InvalidValue> {
+        let mutate = |mutation: MutationV1| mutation.try_into().map(Self::Mutate);
         Ok(match command {
             CommandV1::Found { cluster_id, epoch } => Self::Found {
                 cluster_id: ClusterId::new(cluster_id),
@@ -126,104 +151,123 @@ impl TryFrom<CommandV1> for Command {
                 spec,
                 takeover,
                 registered_at_ms,
-            } => Self::Register {
-                key: key.try_into()?,
-                spec: spec.try_into()?,
-                takeover: takeover.into(),
+            } => mutate(MutationV1::Register {
+                key,
+                spec,
+                takeover,
                 registered_at_ms,
-            },
-            CommandV1::Update { key, generation, patch } => Self::Update {
-                key: key.try_into()?,
-                generation: generation.map(Generation::new),
-                patch: patch.try_into()?,
-            },
-            CommandV1::Deregister { key, generation } => Self::Deregister {
-                key: key.try_into()?,
-                generation: generation.map(Generation::new),
-            },
+            })?,
+            CommandV1::Update { key, generation, patch } => mutate(MutationV1::Update { key, generation, patch })?,
+            CommandV1::Deregister { key, generation } => mutate(MutationV1::Deregister { key, generation })?,
             CommandV1::SetAvailability {
                 key,
                 availability,
                 generation,
-            } => Self::SetAvailability {
-                key: key.try_into()?,
-                availability: availability.into(),
-                generation: generation.map(Generation::new),
+            } => mutate(MutationV1::SetAvailability {
+                key,
+                availability,
+                generation,
+            })?,
+            CommandV1::Batch { key, items } => Self::Batch {
+                key: key.map(TryInto::try_into).transpose()?,
+                items: parse_items(items)?,
+            },
+            CommandV1::GrantLease {
+                owner,
+                incarnation,
+                ttl_ms,
+                granted_at_ms,
+            } => Self::GrantLease {
+                owner: parse_optional(owner)?,
+                incarnation: incarnation.try_into()?,
+                ttl: LeaseTtl::from_ms(ttl_ms)?,
+                granted_at_ms,
+            },
+            CommandV1::RevokeLease { id } => Self::RevokeLease { id: LeaseId::new(id) },
+            CommandV1::SetOverride {
+                spec,
+                expires_after_ms,
+                set_at_ms,
+            } => Self::SetOverride {
+                spec: spec.try_into()?,
+                expires_after: parse_expiry(expires_after_ms)?,
+                set_at_ms,
+            },
+            CommandV1::ClearOverride { target } => target.try_into().map(|target| Self::ClearOverride { target })?,
+            CommandV1::ExpireOverrides => Self::ExpireOverrides,
+            CommandV1::SetServiceSettings { service, patch, reset } => Self::SetServiceSettings {
+                service: service.try_into()?,
+                patch: patch.try_into()?,
+                reset,
+            },
+            CommandV1::ClaimMember { id, reserved, nonce } => Self::ClaimMember {
+                id: id.try_into()?,
+                reserved: JoinNonce::new(reserved),
+                nonce: JoinNonce::new(nonce),
             },
         })
     }
 }
 
-// === impl TakeoverV1 ===
+fn parse_items(items: Vec<(u32, MutationV1)>) -> Result<Vec<(u32, Mutation)>, InvalidValue> {
+    let items = items.into_iter().map(|(part, item)| Ok((part, item.try_into()?)));
+    items.collect()
+}
 
-impl From<Takeover> for TakeoverV1 {
-    fn from(takeover: Takeover) -> Self {
-        match takeover {
-            Takeover::Forbidden => Self::Forbidden,
-            Takeover::Allowed => Self::Allowed,
+fn parse_expiry(ms: Option<u64>) -> Result<Option<ExpiresAfter>, InvalidValue> {
+    ms.map(ExpiresAfter::from_ms).transpose()
+}
+
+/// A mutation by itself, as it was written before there were batches.
+impl From<MutationV1> for CommandV1 {
+    fn from(mutation: MutationV1) -> Self {
+        match mutation {
+            MutationV1::Register {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+            } => Self::Register {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+            },
+            MutationV1::Update { key, generation, patch } => Self::Update { key, generation, patch },
+            MutationV1::Deregister { key, generation } => Self::Deregister { key, generation },
+            MutationV1::SetAvailability {
+                key,
+                availability,
+                generation,
+            } => Self::SetAvailability {
+                key,
+                availability,
+                generation,
+            },
         }
     }
 }
 
-impl From<TakeoverV1> for Takeover {
-    fn from(takeover: TakeoverV1) -> Self {
-        match takeover {
-            TakeoverV1::Forbidden => Self::Forbidden,
-            TakeoverV1::Allowed => Self::Allowed,
-        }
-    }
-}
+// === impl RequestKeyV1 ===
 
-// === impl PatchV1 ===
-
-impl From<&InstancePatch> for PatchV1 {
-    fn from(patch: &InstancePatch) -> Self {
+impl From<&RequestKey> for RequestKeyV1 {
+    fn from(key: &RequestKey) -> Self {
         Self {
-            endpoints: patch.endpoints.as_ref().map(endpoints_v1),
-            version: (&patch.version).into(),
-            weight: patch.weight.map(Weight::get),
-            locality: patch.locality.as_ref().map(LocalityV1::from),
-            metadata: patch.metadata.as_ref().map(metadata_v1),
-            tags: patch.tags.as_ref().map(tags_v1),
+            lease: key.lease().get(),
+            sequence: key.sequence().get(),
+            acked_below: key.acked_below().get(),
         }
     }
 }
 
-impl TryFrom<PatchV1> for InstancePatch {
+impl TryFrom<RequestKeyV1> for RequestKey {
     type Error = InvalidValue;
 
-    fn try_from(patch: PatchV1) -> Result<Self, InvalidValue> {
-        Ok(Self {
-            endpoints: patch.endpoints.map(parse_endpoints).transpose()?,
-            version: patch.version.try_into()?,
-            weight: patch.weight.map(Weight::new),
-            locality: patch.locality.map(TryInto::try_into).transpose()?,
-            metadata: patch.metadata.map(Metadata::parse).transpose()?,
-            tags: patch.tags.map(Tags::parse).transpose()?,
-        })
-    }
-}
-
-// === impl VersionPatchV1 ===
-
-impl From<&Patch<Version>> for VersionPatchV1 {
-    fn from(patch: &Patch<Version>) -> Self {
-        match patch {
-            Patch::Keep => Self::Keep,
-            Patch::Clear => Self::Clear,
-            Patch::Set(version) => Self::Set(text(version)),
-        }
-    }
-}
-
-impl TryFrom<VersionPatchV1> for Patch<Version> {
-    type Error = InvalidValue;
-
-    fn try_from(patch: VersionPatchV1) -> Result<Self, InvalidValue> {
-        Ok(match patch {
-            VersionPatchV1::Keep => Self::Keep,
-            VersionPatchV1::Clear => Self::Clear,
-            VersionPatchV1::Set(version) => Self::Set(version.try_into()?),
-        })
+    fn try_from(key: RequestKeyV1) -> Result<Self, InvalidValue> {
+        Self::new(
+            LeaseId::new(key.lease),
+            key.sequence.try_into()?,
+            key.acked_below.try_into()?,
+        )
     }
 }

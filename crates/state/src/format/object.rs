@@ -2,16 +2,24 @@
 
 use bincode::Options as _;
 use quorate_model::{
-    ClusterId, Epoch, Generation, Instance, InstanceParts, InvalidValue, JoinNonce, MemberId, Revision,
+    ClusterId, Epoch, Generation, Instance, InstanceParts, InvalidValue, JoinNonce, Lease, LeaseId, LeaseTtl, LogTime,
+    MemberId, Override, Revision, ServiceKey, ServiceSettings,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::value::{AvailabilityV1, KeyV1, SpecV1};
-use crate::Cluster;
+use super::{
+    outcome::ItemOutcomeV1,
+    overrides::OverrideV1,
+    settings::SettingsV1,
+    value::{AvailabilityV1, KeyV1, ServiceKeyV1, SpecV1, Text, optional_text, parse_optional},
+};
+use crate::{
+    Cluster, HeldLease,
+    leases::{Kept, KeptKey},
+};
 
 #[derive(Debug, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "nearly all objects are instances")]
 pub(crate) enum ObjectV1 {
     Cluster {
         id: u128,
@@ -24,6 +32,32 @@ pub(crate) enum ObjectV1 {
         nonce: u128,
     },
     Instance(InstanceV1),
+    LogTime {
+        ms: u64,
+    },
+    Lease(LeaseV1),
+    KeptOutcome {
+        lease: u64,
+        sequence: u64,
+        part: u32,
+        digest: u64,
+        outcome: ItemOutcomeV1,
+    },
+    Override(OverrideV1),
+    ServiceSettings {
+        service: ServiceKeyV1,
+        settings: SettingsV1,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LeaseV1 {
+    id: u64,
+    owner: Option<Text>,
+    incarnation: u64,
+    ttl_ms: u64,
+    granted_at_ms: u64,
+    window_start: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,9 +74,26 @@ pub(crate) struct InstanceV1 {
 /// An object whose values are valid.
 #[derive(Debug)]
 pub(crate) enum Object {
-    Cluster { cluster: Cluster, last_member: MemberId },
-    JoinNonce { member: MemberId, nonce: JoinNonce },
+    Cluster {
+        cluster: Cluster,
+        last_member: MemberId,
+    },
+    JoinNonce {
+        member: MemberId,
+        nonce: JoinNonce,
+    },
     Instance(Instance),
+    LogTime(LogTime),
+    Lease(HeldLease),
+    KeptOutcome {
+        key: KeptKey,
+        kept: Kept,
+    },
+    Override(Override),
+    ServiceSettings {
+        service: ServiceKey,
+        settings: ServiceSettings,
+    },
 }
 
 /// What an object adds to the hash of the state.
@@ -78,6 +129,48 @@ impl ObjectV1 {
             member: member.get(),
             nonce: nonce.get(),
         }
+    }
+
+    /// No object at the time at which every cluster starts: states from before there was time have none either.
+    pub(crate) fn log_time(time: LogTime) -> Option<Self> {
+        (time > LogTime::ZERO).then(|| Self::LogTime { ms: time.as_ms() })
+    }
+
+    pub(crate) fn kept(key: &KeptKey, kept: &Kept) -> Self {
+        Self::KeptOutcome {
+            lease: key.lease.get(),
+            sequence: key.sequence.get(),
+            part: key.part,
+            digest: kept.digest,
+            outcome: (&kept.outcome).into(),
+        }
+    }
+
+    pub(crate) fn settings(service: &ServiceKey, settings: ServiceSettings) -> Self {
+        Self::ServiceSettings {
+            service: service.into(),
+            settings: settings.into(),
+        }
+    }
+}
+
+impl From<&HeldLease> for ObjectV1 {
+    fn from(held: &HeldLease) -> Self {
+        let lease = held.lease();
+        Self::Lease(LeaseV1 {
+            id: lease.id.get(),
+            owner: optional_text(lease.owner.as_ref()),
+            incarnation: lease.incarnation.get(),
+            ttl_ms: lease.ttl.as_ms(),
+            granted_at_ms: lease.granted_at_ms,
+            window_start: held.window_start().get(),
+        })
+    }
+}
+
+impl From<&Override> for ObjectV1 {
+    fn from(current: &Override) -> Self {
+        Self::Override(current.into())
     }
 }
 
@@ -118,7 +211,49 @@ impl TryFrom<ObjectV1> for Object {
                 nonce: JoinNonce::new(nonce),
             },
             ObjectV1::Instance(instance) => Self::Instance(instance.try_into()?),
+            ObjectV1::LogTime { ms } => Self::LogTime(LogTime::from_ms(ms)),
+            ObjectV1::Lease(lease) => Self::Lease(lease.try_into()?),
+            ObjectV1::KeptOutcome {
+                lease,
+                sequence,
+                part,
+                digest,
+                outcome,
+            } => Self::KeptOutcome {
+                key: KeptKey {
+                    lease: LeaseId::new(lease),
+                    sequence: sequence.try_into()?,
+                    part,
+                },
+                kept: Kept {
+                    digest,
+                    outcome: outcome.try_into()?,
+                },
+            },
+            ObjectV1::Override(current) => Self::Override(current.try_into()?),
+            ObjectV1::ServiceSettings { service, settings } => Self::ServiceSettings {
+                service: service.try_into()?,
+                settings: settings.try_into()?,
+            },
         })
+    }
+}
+
+// === impl LeaseV1 ===
+
+impl TryFrom<LeaseV1> for HeldLease {
+    type Error = InvalidValue;
+
+    fn try_from(lease: LeaseV1) -> Result<Self, InvalidValue> {
+        let window_start = lease.window_start.try_into()?;
+        let lease = Lease {
+            id: LeaseId::new(lease.id),
+            owner: parse_optional(lease.owner)?,
+            incarnation: lease.incarnation.try_into()?,
+            ttl: LeaseTtl::from_ms(lease.ttl_ms)?,
+            granted_at_ms: lease.granted_at_ms,
+        };
+        Ok(Self::new(lease, window_start))
     }
 }
 

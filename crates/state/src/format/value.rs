@@ -7,7 +7,7 @@ use std::{
 
 use quorate_model::{
     Address, AddressKind, Availability, Endpoint, Endpoints, Holder, Incarnation, InstanceKey, InstanceSpec,
-    InvalidValue, Locality, Metadata, Port, SpecParts, Tags, Weight,
+    InvalidValue, Locality, Metadata, Port, ServiceKey, SpecParts, Tags, Weight,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,12 @@ pub(crate) struct KeyV1 {
     namespace: Text,
     service: Text,
     id: Text,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ServiceKeyV1 {
+    namespace: Text,
+    service: Text,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -102,6 +108,28 @@ impl TryFrom<KeyV1> for InstanceKey {
             namespace: key.namespace.try_into()?,
             service: key.service.try_into()?,
             id: key.id.try_into()?,
+        })
+    }
+}
+
+// === impl ServiceKeyV1 ===
+
+impl From<&ServiceKey> for ServiceKeyV1 {
+    fn from(key: &ServiceKey) -> Self {
+        Self {
+            namespace: text(&key.namespace),
+            service: text(&key.service),
+        }
+    }
+}
+
+impl TryFrom<ServiceKeyV1> for ServiceKey {
+    type Error = InvalidValue;
+
+    fn try_from(key: ServiceKeyV1) -> Result<Self, InvalidValue> {
+        Ok(Self {
+            namespace: key.namespace.try_into()?,
+            service: key.service.try_into()?,
         })
     }
 }

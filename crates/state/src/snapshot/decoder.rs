@@ -4,7 +4,10 @@ use std::fmt;
 
 use quorate_model::{
     envelope::{self, Kind},
-    limits::{INSTANCES_PER_CLUSTER_MAX, JOIN_NONCES_MAX, SNAPSHOT_CHUNK_LEN_MAX},
+    limits::{
+        INSTANCES_PER_CLUSTER_MAX, JOIN_NONCES_MAX, KEPT_OUTCOMES_MAX, LEASES_MAX, OVERRIDES_MAX, SERVICE_SETTINGS_MAX,
+        SNAPSHOT_CHUNK_LEN_MAX,
+    },
 };
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::Xxh3;
@@ -18,8 +21,14 @@ use crate::{
     format::{ObjectV1, SCHEMA},
 };
 
-/// Most objects of a state: the cluster, its nonces and its instances.
-const OBJECTS_MAX: u64 = (1 + JOIN_NONCES_MAX + INSTANCES_PER_CLUSTER_MAX) as u64;
+/// Most objects of a state: the cluster, its time, and all of everything.
+const OBJECTS_MAX: u64 = (2
+    + JOIN_NONCES_MAX
+    + INSTANCES_PER_CLUSTER_MAX
+    + LEASES_MAX
+    + KEPT_OUTCOMES_MAX
+    + OVERRIDES_MAX
+    + SERVICE_SETTINGS_MAX) as u64;
 
 /// Decodes a snapshot, chunk by chunk; its memory is that of the state, and bounded by the state's limits.
 #[derive(Debug, Default)]
@@ -134,7 +143,9 @@ impl Building {
         }
         for object in objects {
             if !self.state.restore(object.try_into()?) {
-                return Err(Error::Contradiction("an object comes twice, or before the cluster"));
+                return Err(Error::Contradiction(
+                    "an object comes twice, or before what it belongs to",
+                ));
             }
         }
         Ok(())

@@ -1,17 +1,17 @@
 //! Arbitrary commands, from pools so small that they meet.
 
+mod values;
+
 use proptest::{collection, option, prelude::*};
-use quorate_model::{
-    Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, Holder, Incarnation, InstanceKey, InstancePatch,
-    InstanceSpec, JoinNonce, Locality, Metadata, Patch, SpecParts, Tags, Weight,
-};
-use quorate_state::{Command, Takeover};
+use quorate_model::{ClusterId, Epoch, Generation, Incarnation, JoinNonce, LeaseId, LogTime, MemberId, RequestKey};
+use quorate_state::{Command, Mutation, Position, Takeover};
 
-use crate::naive::Naive;
+use crate::{naive::Naive, samples::position};
 
-/// A command, or a shape of one whose generation depends on what is there when it is applied.
+/// A stamped command, or a shape of one whose generations and leases depend on what is there when it is applied.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
+    stamp_ms: u64,
     command: Command,
     aim: Aim,
 }
@@ -32,25 +32,65 @@ impl Step {
     pub(crate) fn aimed(&self, naive: &Naive) -> Command {
         let mut command = self.command.clone();
         match &mut command {
-            Command::Update { key, generation, .. }
-            | Command::Deregister { key, generation }
-            | Command::SetAvailability { key, generation, .. } => {
+            Command::Mutate(mutation) => self.aim_mutation(mutation, naive),
+            Command::Batch { key, items } => {
+                *key = key.map(|key| with_lease(key, naive.chosen(key.lease())));
+                for (_, mutation) in items {
+                    self.aim_mutation(mutation, naive);
+                }
+            }
+            Command::RevokeLease { id } => *id = naive.chosen(*id),
+            Command::Found { .. }
+            | Command::AllocateMember { .. }
+            | Command::GrantLease { .. }
+            | Command::SetOverride { .. }
+            | Command::ClearOverride { .. }
+            | Command::ExpireOverrides
+            | Command::SetServiceSettings { .. }
+            | Command::ClaimMember { .. } => {}
+        }
+        command
+    }
+
+    fn aim_mutation(&self, mutation: &mut Mutation, naive: &Naive) {
+        match mutation {
+            Mutation::Update { key, generation, .. }
+            | Mutation::Deregister { key, generation }
+            | Mutation::SetAvailability { key, generation, .. } => {
                 *generation = match self.aim {
                     Aim::Any => None,
                     Aim::Current => naive.get(key).map(|instance| instance.generation),
                     Aim::Fixed(number) => Some(Generation::new(number)),
                 };
             }
-            Command::Found { .. } | Command::AllocateMember { .. } | Command::Register { .. } => {}
+            Mutation::Register { .. } => {}
         }
-        command
     }
+
+    pub(crate) fn stamp_ms(&self) -> u64 {
+        self.stamp_ms
+    }
+
+    /// The entry at `index`, with its stamp.
+    pub(crate) fn at(&self, index: u64) -> Position {
+        Position {
+            time: LogTime::from_ms(self.stamp_ms),
+            ..position(index)
+        }
+    }
+}
+
+fn with_lease(key: RequestKey, lease: LeaseId) -> RequestKey {
+    RequestKey::new(lease, key.sequence(), key.acked_below()).expect("it was valid before")
 }
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let aim = prop_oneof![Just(Aim::Any), Just(Aim::Current), (0_u64..40).prop_map(Aim::Fixed)];
-    let step = (command(), aim).prop_map(|(command, aim)| Step { command, aim });
+    // Stamps of several leaders: mostly but not always later than those before.
+    let stamp_ms = prop_oneof![Just(0), 0_u64..60];
+    let step = (stamp_ms, command(), aim).prop_map(|(stamp_ms, command, aim)| Step { stamp_ms, command, aim });
     let founding = Step {
+        stamp_ms: 0,
         command: crate::samples::found(),
         aim: Aim::Any,
     };
@@ -64,150 +104,98 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 pub(crate) fn command() -> impl Strategy<Value = Command> {
-    let found = (0xC1_u128..0xC3, 1_u64..3).prop_map(|(id, epoch)| Command::Found {
-        cluster_id: ClusterId::new(id),
-        epoch: Epoch::new(epoch),
+    prop_oneof![
+        3 => of_members(),
+        14 => mutation().prop_map(Command::Mutate),
+        12 => of_leases(),
+        9 => of_operators(),
+    ]
+}
+
+fn of_members() -> impl Strategy<Value = Command> {
+    let nonce = || (0_u128..5).prop_map(JoinNonce::new);
+    let claim = (2_u64..5, nonce(), nonce()).prop_map(|(id, reserved, nonce)| Command::ClaimMember {
+        id: MemberId::try_from(id).expect("not 0"),
+        reserved,
+        nonce,
     });
-    let allocate = (0_u128..5).prop_map(|nonce| Command::AllocateMember {
-        nonce: JoinNonce::new(nonce),
+    prop_oneof![
+        1 => (0xC1_u128..0xC3, 1_u64..3).prop_map(|(id, epoch)| Command::Found {
+            cluster_id: ClusterId::new(id),
+            epoch: Epoch::new(epoch),
+        }),
+        2 => nonce().prop_map(|nonce| Command::AllocateMember { nonce }),
+        2 => claim,
+    ]
+}
+
+fn of_leases() -> impl Strategy<Value = Command> {
+    let grant = (option::of("[op]"), 1_u64..3, values::ttl(), 0_u64..3);
+    let grant = grant.prop_map(|(owner, incarnation, ttl, granted_at_ms)| Command::GrantLease {
+        owner: owner.map(|owner| owner.as_str().parse().expect("valid")),
+        incarnation: Incarnation::try_from(incarnation).expect("not 0"),
+        ttl,
+        granted_at_ms,
     });
-    let register = (key(), spec(), any::<bool>(), 0_u64..3).prop_map(|(key, spec, takeover, registered_at_ms)| {
-        Command::Register {
-            key,
-            spec,
-            takeover: if takeover {
-                Takeover::Allowed
-            } else {
-                Takeover::Forbidden
-            },
-            registered_at_ms,
-        }
+    let items = collection::vec((0_u32..3, mutation()), 0..4);
+    let batch =
+        (option::weighted(0.8, values::request_key()), items).prop_map(|(key, items)| Command::Batch { key, items });
+    prop_oneof![
+        3 => grant,
+        1 => (0_u64..4).prop_map(|choice| Command::RevokeLease { id: LeaseId::new(choice) }),
+        8 => batch,
+    ]
+}
+
+fn of_operators() -> impl Strategy<Value = Command> {
+    let set = (values::override_spec(), values::expires_after(), 0_u64..3);
+    let set = set.prop_map(|(spec, expires_after, set_at_ms)| Command::SetOverride {
+        spec,
+        expires_after,
+        set_at_ms,
     });
-    let update = (key(), patch()).prop_map(|(key, patch)| Command::Update {
+    let settings = (values::key(), values::settings_patch(), any::<bool>());
+    let settings = settings.prop_map(|(key, patch, reset)| Command::SetServiceSettings {
+        service: key.service_key(),
+        patch,
+        reset,
+    });
+    prop_oneof![
+        4 => set,
+        1 => values::target().prop_map(|target| Command::ClearOverride { target }),
+        2 => Just(Command::ExpireOverrides),
+        2 => settings,
+    ]
+}
+
+pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
+    let register = (values::key(), values::spec(), any::<bool>(), 0_u64..3);
+    let register = register.prop_map(|(key, spec, takeover, registered_at_ms)| Mutation::Register {
+        key,
+        spec,
+        takeover: if takeover {
+            Takeover::Allowed
+        } else {
+            Takeover::Forbidden
+        },
+        registered_at_ms,
+    });
+    let update = (values::key(), values::patch()).prop_map(|(key, patch)| Mutation::Update {
         key,
         generation: None,
         patch,
     });
-    let deregister = key().prop_map(|key| Command::Deregister { key, generation: None });
-    let set_availability = (key(), availability()).prop_map(|(key, availability)| Command::SetAvailability {
+    let deregister = values::key().prop_map(|key| Mutation::Deregister { key, generation: None });
+    let set_availability = (values::key(), values::availability());
+    let set_availability = set_availability.prop_map(|(key, availability)| Mutation::SetAvailability {
         key,
         availability,
         generation: None,
     });
     prop_oneof![
-        1 => found,
-        2 => allocate,
         10 => register,
         5 => update,
         3 => deregister,
         5 => set_availability,
     ]
-}
-
-fn key() -> impl Strategy<Value = InstanceKey> {
-    let pick = prop::sample::select;
-    (
-        pick(vec!["default", "other"]),
-        pick(vec!["web", "api"]),
-        pick(vec!["a", "b"]),
-    )
-        .prop_map(|(namespace, service, id)| InstanceKey {
-            namespace: namespace.parse().expect("valid"),
-            service: service.parse().expect("valid"),
-            id: id.parse().expect("valid"),
-        })
-}
-
-fn availability() -> impl Strategy<Value = Availability> {
-    prop::sample::select(vec![
-        Availability::Enabled,
-        Availability::Draining,
-        Availability::Disabled,
-    ])
-}
-
-fn endpoints() -> impl Strategy<Value = Endpoints> {
-    let address = prop::sample::select(vec!["10.0.0.1", "2001:db8::1", "web.example"]);
-    let port = prop::sample::select(vec![80_u16, 250, 251, 65_535]);
-    let endpoint = (address, port, any::<bool>()).prop_map(|(address, port, grpc)| Endpoint {
-        address: address.parse().expect("valid"),
-        port: port.try_into().expect("valid"),
-        protocol: grpc.then(|| "grpc".parse().expect("valid")),
-    });
-    collection::vec(endpoint, 1..3).prop_map(|endpoints| endpoints.try_into().expect("one or two"))
-}
-
-fn locality() -> impl Strategy<Value = Locality> {
-    (any::<bool>(), any::<bool>()).prop_map(|(region, zone)| Locality {
-        region: region.then(|| "eu".parse().expect("valid")),
-        zone: zone.then(|| "eu-1".parse().expect("valid")),
-    })
-}
-
-fn metadata() -> impl Strategy<Value = Metadata> {
-    collection::btree_map("[ab]", "[xyü]{0,2}", 0..3).prop_map(|pairs| Metadata::parse(pairs).expect("few and short"))
-}
-
-fn tags() -> impl Strategy<Value = Tags> {
-    collection::btree_set("[tu]", 0..3).prop_map(|tags| Tags::parse(tags).expect("few and short"))
-}
-
-fn spec() -> impl Strategy<Value = InstanceSpec> {
-    let holder = (option::of("[op]"), option::of(1_u64..3)).prop_map(|(owner, incarnation)| Holder {
-        owner: owner.map(|owner| owner.as_str().parse().expect("valid")),
-        incarnation: incarnation.map(|number| Incarnation::try_from(number).expect("not 0")),
-    });
-    let version = option::of("[12]");
-    // Often plain, so that a repetition is often unchanged.
-    prop_oneof![
-        holder.clone().prop_map(|holder| SpecParts {
-            holder,
-            ..crate::samples::parts(80)
-        }),
-        (
-            endpoints(),
-            version,
-            99_u16..101,
-            locality(),
-            metadata(),
-            tags(),
-            holder
-        )
-            .prop_map(
-                |(endpoints, version, weight, locality, metadata, tags, holder)| SpecParts {
-                    endpoints,
-                    version: version.map(|version| version.as_str().parse().expect("valid")),
-                    weight: Weight::new(weight),
-                    locality,
-                    metadata,
-                    tags,
-                    holder,
-                }
-            ),
-    ]
-    .prop_map(crate::samples::spec)
-}
-
-fn patch() -> impl Strategy<Value = InstancePatch> {
-    let version = prop_oneof![
-        Just(Patch::Keep),
-        Just(Patch::Clear),
-        "[12]".prop_map(|version| Patch::Set(version.as_str().parse().expect("valid"))),
-    ];
-    (
-        option::weighted(0.2, endpoints()),
-        version,
-        option::weighted(0.2, (99_u16..101).prop_map(Weight::new)),
-        option::weighted(0.2, locality()),
-        option::weighted(0.2, metadata()),
-        option::weighted(0.2, tags()),
-    )
-        .prop_map(|(endpoints, version, weight, locality, metadata, tags)| InstancePatch {
-            endpoints,
-            version,
-            weight,
-            locality,
-            metadata,
-            tags,
-        })
 }

@@ -2,72 +2,141 @@
 
 use std::net::IpAddr;
 
-use quorate_model::{AddressKind, Availability, Endpoint, InstanceParts, StateHash};
-use xxhash_rust::xxh3::xxh3_128;
+use quorate_model::{
+    AddressKind, Availability, Endpoint, Endpoints, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, Locality,
+    Metadata, Override, OverrideTarget, Patch, ServiceKey, ServiceSettings, StateHash, Tags,
+};
+use quorate_state::{Change, Effect, ItemOutcome, Mutated, Mutation, Rejection, Takeover};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::naive::Naive;
+use crate::naive::{Naive, NaiveKept, NaiveLease};
 
 /// The hash of everything that the naive model knows, summed up from nothing.
 pub(crate) fn hash(naive: &Naive) -> StateHash {
-    let Some((id, epoch)) = naive.founded else {
-        return StateHash::EMPTY;
-    };
-    let cluster = Canonical::of(0)
-        .number(id.get())
-        .number(epoch.get())
-        .number(0_u64)
-        .number(naive.last_member);
+    let cluster = naive.founded.map(|(id, epoch)| {
+        Canonical::of(0)
+            .number(id.get())
+            .number(epoch.get())
+            .number(0_u64)
+            .number(naive.last_member)
+    });
     let nonces = naive
         .nonces
         .iter()
         .map(|(member, nonce)| Canonical::of(1).number(*member).number(*nonce));
-    let instances = naive.instances.iter().map(instance);
-    std::iter::once(cluster)
+    let time = (naive.log_time_ms > 0).then(|| Canonical::of(3).number(naive.log_time_ms));
+    let settings = naive
+        .settings
+        .iter()
+        .map(|(service, settings)| service_settings(service, settings));
+    cluster
+        .into_iter()
         .chain(nonces)
-        .chain(instances)
+        .chain(naive.instances.iter().map(instance))
+        .chain(time)
+        .chain(naive.leases.iter().map(lease))
+        .chain(naive.kept.iter().map(kept))
+        .chain(naive.overrides.iter().map(operator_override))
+        .chain(settings)
         .fold(StateHash::EMPTY, |sum, object| sum.plus(xxh3_128(&object.0)))
 }
 
 fn instance(instance: &InstanceParts) -> Canonical {
-    let (key, spec) = (&instance.key, &instance.spec);
-    let mut bytes = Canonical::of(2)
-        .text(key.namespace.as_str())
-        .text(key.service.as_str())
-        .text(key.id.as_str())
-        .number(spec.endpoints().as_slice().len() as u64);
-    for each in spec.endpoints() {
-        bytes = endpoint(bytes, each);
-    }
-    bytes = bytes
-        .optional(spec.version(), |bytes, version| bytes.text(version.as_str()))
-        .number(spec.weight().get())
-        .optional(spec.locality().region.as_ref(), |bytes, region| {
-            bytes.text(region.as_str())
-        })
-        .optional(spec.locality().zone.as_ref(), |bytes, zone| bytes.text(zone.as_str()))
-        .number(spec.metadata().len() as u64);
-    for (key, value) in spec.metadata() {
-        bytes = bytes.text(key.as_str()).text(value.as_str());
-    }
-    bytes = bytes.number(spec.tags().len() as u64);
-    for tag in spec.tags() {
-        bytes = bytes.text(tag.as_str());
-    }
-    let availability = match instance.availability {
-        Availability::Enabled => 0_u64,
-        Availability::Draining => 1,
-        Availability::Disabled => 2,
-    };
-    bytes
-        .optional(spec.holder().owner.as_ref(), |bytes, owner| bytes.text(owner.as_str()))
-        .optional(spec.holder().incarnation, |bytes, incarnation| {
-            bytes.number(incarnation.get())
-        })
-        .number(availability)
+    Canonical::of(2)
+        .key(&instance.key)
+        .spec(&instance.spec)
+        .availability(instance.availability)
         .number(instance.create_revision.get())
         .number(instance.modify_revision.get())
         .number(instance.generation.get())
         .number(instance.registered_at_ms)
+}
+
+fn lease(held: &NaiveLease) -> Canonical {
+    let lease = &held.lease;
+    Canonical::of(4)
+        .number(lease.id.get())
+        .optional(lease.owner.as_ref(), |bytes, owner| bytes.text(owner.as_str()))
+        .number(lease.incarnation.get())
+        .number(lease.ttl.as_ms())
+        .number(lease.granted_at_ms)
+        .number(held.window_start)
+}
+
+fn kept(kept: &NaiveKept) -> Canonical {
+    Canonical::of(5)
+        .number(kept.lease)
+        .number(kept.sequence)
+        .number(kept.part)
+        .number(xxh3_64(&mutation(&kept.mutation).0))
+        .item_outcome(&kept.outcome)
+}
+
+fn operator_override(known: &Override) -> Canonical {
+    let bytes = match known.spec.target() {
+        OverrideTarget::Disable { key } => Canonical::of(6).number(0_u64).key(key),
+        OverrideTarget::Weight { key } => Canonical::of(6).number(1_u64).key(key),
+        OverrideTarget::ZoneOut {
+            namespace,
+            service,
+            zone,
+        } => Canonical::of(6)
+            .number(2_u64)
+            .text(namespace.as_str())
+            .optional(service.as_ref(), |bytes, service| bytes.text(service.as_str()))
+            .text(zone.as_str()),
+    };
+    bytes
+        .optional(known.spec.weight(), |bytes, weight| bytes.number(weight.get()))
+        .text(known.spec.reason().as_str())
+        .number(known.revision.get())
+        .number(known.set_at_ms)
+        .optional(known.expires_at, |bytes, at| bytes.number(at.as_ms()))
+}
+
+fn service_settings(service: &ServiceKey, settings: &ServiceSettings) -> Canonical {
+    Canonical::of(7)
+        .text(service.namespace.as_str())
+        .text(service.service.as_str())
+        .raw(&[settings.guard_share.as_percent()])
+        .number(settings.default_ttl.as_ms())
+        .number(settings.protect_minimum.get())
+}
+
+fn mutation(mutation: &Mutation) -> Canonical {
+    match mutation {
+        Mutation::Register {
+            key,
+            spec,
+            takeover,
+            registered_at_ms,
+        } => {
+            let takeover = match takeover {
+                Takeover::Forbidden => 0_u64,
+                Takeover::Allowed => 1,
+            };
+            Canonical::of(0)
+                .key(key)
+                .spec(spec)
+                .number(takeover)
+                .number(*registered_at_ms)
+        }
+        Mutation::Update { key, generation, patch } => Canonical::of(1)
+            .key(key)
+            .optional(*generation, |bytes, generation| bytes.number(generation.get()))
+            .patch(patch),
+        Mutation::Deregister { key, generation } => Canonical::of(2)
+            .key(key)
+            .optional(*generation, |bytes, generation| bytes.number(generation.get())),
+        Mutation::SetAvailability {
+            key,
+            availability,
+            generation,
+        } => Canonical::of(3)
+            .key(key)
+            .availability(*availability)
+            .optional(*generation, |bytes, generation| bytes.number(generation.get())),
+    }
 }
 
 fn endpoint(bytes: Canonical, endpoint: &Endpoint) -> Canonical {
@@ -86,6 +155,133 @@ fn endpoint(bytes: Canonical, endpoint: &Endpoint) -> Canonical {
 struct Canonical(Vec<u8>);
 
 impl Canonical {
+    fn key(self, key: &InstanceKey) -> Self {
+        self.text(key.namespace.as_str())
+            .text(key.service.as_str())
+            .text(key.id.as_str())
+    }
+
+    fn spec(self, spec: &InstanceSpec) -> Self {
+        self.endpoints(spec.endpoints())
+            .optional(spec.version(), |bytes, version| bytes.text(version.as_str()))
+            .number(spec.weight().get())
+            .locality(spec.locality())
+            .metadata(spec.metadata())
+            .tags(spec.tags())
+            .optional(spec.holder().owner.as_ref(), |bytes, owner| bytes.text(owner.as_str()))
+            .optional(spec.holder().incarnation, |bytes, incarnation| {
+                bytes.number(incarnation.get())
+            })
+    }
+
+    fn patch(self, patch: &InstancePatch) -> Self {
+        let bytes = self.optional(patch.endpoints.as_ref(), Self::endpoints);
+        let bytes = match &patch.version {
+            Patch::Keep => bytes.number(0_u64),
+            Patch::Clear => bytes.number(1_u64),
+            Patch::Set(version) => bytes.number(2_u64).text(version.as_str()),
+        };
+        bytes
+            .optional(patch.weight, |bytes, weight| bytes.number(weight.get()))
+            .optional(patch.locality.as_ref(), Self::locality)
+            .optional(patch.metadata.as_ref(), Self::metadata)
+            .optional(patch.tags.as_ref(), Self::tags)
+    }
+
+    fn endpoints(self, endpoints: &Endpoints) -> Self {
+        let bytes = self.number(endpoints.as_slice().len() as u64);
+        endpoints.iter().fold(bytes, endpoint)
+    }
+
+    fn locality(self, locality: &Locality) -> Self {
+        self.optional(locality.region.as_ref(), |bytes, region| bytes.text(region.as_str()))
+            .optional(locality.zone.as_ref(), |bytes, zone| bytes.text(zone.as_str()))
+    }
+
+    fn metadata(self, metadata: &Metadata) -> Self {
+        let bytes = self.number(metadata.len() as u64);
+        let entries = metadata.iter();
+        entries.fold(bytes, |bytes, (key, value)| {
+            bytes.text(key.as_str()).text(value.as_str())
+        })
+    }
+
+    fn tags(self, tags: &Tags) -> Self {
+        let bytes = self.number(tags.len() as u64);
+        tags.iter().fold(bytes, |bytes, tag| bytes.text(tag.as_str()))
+    }
+
+    fn availability(self, availability: Availability) -> Self {
+        self.number(match availability {
+            Availability::Enabled => 0_u64,
+            Availability::Draining => 1,
+            Availability::Disabled => 2,
+        })
+    }
+
+    fn item_outcome(self, outcome: &ItemOutcome) -> Self {
+        let effect_of = |effect: &Effect| match effect {
+            Effect::Changed => 0_u64,
+            Effect::Unchanged => 1,
+        };
+        match outcome {
+            Ok(Mutated::Registered {
+                generation,
+                revision,
+                change,
+            }) => {
+                let change = match change {
+                    Change::Created => 0_u64,
+                    Change::Updated => 1,
+                    Change::Unchanged => 2,
+                    Change::Restarted => 3,
+                    Change::TakenOver => 4,
+                };
+                self.number(0_u64)
+                    .number(generation.get())
+                    .number(revision.get())
+                    .number(change)
+            }
+            Ok(Mutated::Updated {
+                generation,
+                revision,
+                effect,
+            }) => {
+                let bytes = self.number(1_u64).number(generation.get()).number(revision.get());
+                bytes.number(effect_of(effect))
+            }
+            Ok(Mutated::Deregistered { existed }) => self.number(2_u64).number(u64::from(*existed)),
+            Ok(Mutated::AvailabilitySet {
+                generation,
+                revision,
+                effect,
+            }) => {
+                let bytes = self.number(3_u64).number(generation.get()).number(revision.get());
+                bytes.number(effect_of(effect))
+            }
+            Err(rejection) => self.number(4_u64).rejection(rejection),
+        }
+    }
+
+    /// Those that a mutation of a small test can come to.
+    fn rejection(self, rejection: &Rejection) -> Self {
+        match rejection {
+            Rejection::AlreadyExists { owner } => self
+                .number(1_u64)
+                .optional(owner.as_ref(), |bytes, owner| bytes.text(owner.as_str())),
+            Rejection::StaleGeneration { current } => self.number(2_u64).number(current.get()),
+            Rejection::NotFound => self.number(3_u64),
+            Rejection::Invalid { .. }
+            | Rejection::LimitExceeded { .. }
+            | Rejection::NotFounded
+            | Rejection::AlreadyFounded { .. }
+            | Rejection::LeaseNotFound
+            | Rejection::SequenceTooOld { .. }
+            | Rejection::KeyReused
+            | Rejection::NotReserved => panic!("an unexpected rejection: {rejection}"),
+        }
+    }
+
     fn of(kind: u64) -> Self {
         Self(Vec::new()).number(kind)
     }

@@ -9,7 +9,7 @@ use quorate_model::{
     Term, Weight,
 };
 use quorate_state::{
-    Change, Command, Effect, Limit, Outcome, Rejection,
+    Change, Command, Effect, Limit, Mutated, Outcome, Rejection,
     snapshot::{Decoder, Encoder, LastLog, RaftMeta},
 };
 
@@ -80,10 +80,12 @@ fn commands() -> Vec<Command> {
 
 fn outcomes() -> Vec<Outcome> {
     let (generation, revision) = (Generation::new(5), Revision::new(300));
-    let registered = |change| Outcome::Registered {
-        generation,
-        revision,
-        change,
+    let registered = |change| {
+        Outcome::Mutated(Mutated::Registered {
+            generation,
+            revision,
+            change,
+        })
     };
     let limits = [
         Limit::InstancesPerService,
@@ -99,19 +101,19 @@ fn outcomes() -> Vec<Outcome> {
         registered(Change::Unchanged),
         registered(Change::Restarted),
         registered(Change::TakenOver),
-        Outcome::Deregistered { existed: true },
+        Outcome::Mutated(Mutated::Deregistered { existed: true }),
     ];
     for effect in [Effect::Changed, Effect::Unchanged] {
-        outcomes.push(Outcome::Updated {
+        outcomes.push(Outcome::Mutated(Mutated::Updated {
             generation,
             revision,
             effect,
-        });
-        outcomes.push(Outcome::AvailabilitySet {
+        }));
+        outcomes.push(Outcome::Mutated(Mutated::AvailabilitySet {
             generation,
             revision,
             effect,
-        });
+        }));
     }
     let rejections = [
         Rejection::Invalid { reason: "why".into() },

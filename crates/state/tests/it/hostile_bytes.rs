@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer, ser::SerializeTuple as _};
 
 use crate::{
     arbitrary::{command, steps},
-    samples::{Node, held, register},
+    samples::{Node, held, position, register},
 };
 
 /// Bytes that are encoded as themselves, without a length, so that any payload can be sealed.
@@ -52,7 +52,7 @@ fn apply_on_two(bytes: &[u8]) {
     let mut nodes = [Node::founded(), Node::founded()];
     let results = nodes.each_mut().map(|node| {
         node.apply(&register("a", held(80, "", 0)));
-        node.state.apply_encoded(LogIndex::new(3), bytes)
+        node.state.apply_encoded(position(3), bytes)
     });
     assert_eq!(results[0], results[1]);
     assert_eq!(nodes[0].state, nodes[1].state);
@@ -88,7 +88,7 @@ proptest! {
     ) {
         let mut state = State::new();
         for (index, step) in (1..).zip(&steps) {
-            state.apply(LogIndex::new(index), &step.aimed(&crate::naive::Naive::default()));
+            state.apply(step.at(index), &step.aimed(&crate::naive::Naive::default()));
         }
         let chunks: Vec<_> = Encoder::new(&state, RaftMeta::default()).unwrap().collect();
         let victim = victim.index(chunks.len());
@@ -125,7 +125,7 @@ fn a_value_that_is_not_allowed_is_rejected_and_the_log_goes_on() {
 
     assert!(matches!(Command::decode(&bytes), Err(CommandError::Invalid(_))));
     let mut node = Node::founded();
-    let (outcome, events) = node.state.apply_encoded(LogIndex::new(2), &bytes).unwrap();
+    let (outcome, events) = node.state.apply_encoded(position(2), &bytes).unwrap();
     let reason = "invalid port: 0 is not one of 1–65535".to_owned();
     assert_eq!(outcome, Outcome::Rejected(Rejection::Invalid { reason }));
     assert_eq!(events, vec![]);
@@ -143,7 +143,7 @@ fn what_a_newer_version_wrote_stops_the_member() {
     for bytes in [unknown_command, unknown_schema, longer] {
         let mut node = Node::founded();
         let before = node.state.clone();
-        assert!(node.state.apply_encoded(LogIndex::new(2), &bytes).is_err());
+        assert!(node.state.apply_encoded(position(2), &bytes).is_err());
         assert_eq!(node.state, before);
     }
 }

@@ -1,16 +1,16 @@
 //! Whose registration is it: owner, incarnation, takeover, generation.
 
 use quorate_model::{Availability, Generation, Instance, InstancePatch, Metadata, Patch, Revision, Weight};
-use quorate_state::{Change, Effect, Event, Outcome, Rejection};
+use quorate_state::{Change, Effect, Event, Mutated, Outcome, Rejection};
 
 use crate::samples::{Node, deregister, held, key, register, set_availability, take_over, update};
 
 fn registered(generation: u64, revision: u64, change: Change) -> Outcome {
-    Outcome::Registered {
+    Outcome::Mutated(Mutated::Registered {
         generation: Generation::new(generation),
         revision: Revision::new(revision),
         change,
-    }
+    })
 }
 
 fn stale(current: u64) -> Outcome {
@@ -190,20 +190,24 @@ fn a_stale_generation_has_no_effect() {
 
 #[test]
 fn the_current_generation_and_operators_may_change_it() {
-    let changed = |revision| Outcome::Updated {
-        generation: Generation::new(2),
-        revision: Revision::new(revision),
-        effect: Effect::Changed,
+    let changed = |revision| {
+        Outcome::Mutated(Mutated::Updated {
+            generation: Generation::new(2),
+            revision: Revision::new(revision),
+            effect: Effect::Changed,
+        })
     };
     let mut node = Node::founded();
     node.apply(&register("a", held(80, "pod", 1)));
     assert_eq!(node.apply(&update("a", Some(2), weight(1))).0, changed(3));
     assert_eq!(node.apply(&update("a", None, weight(2))).0, changed(4));
 
-    let set = |revision| Outcome::AvailabilitySet {
-        generation: Generation::new(2),
-        revision: Revision::new(revision),
-        effect: Effect::Changed,
+    let set = |revision| {
+        Outcome::Mutated(Mutated::AvailabilitySet {
+            generation: Generation::new(2),
+            revision: Revision::new(revision),
+            effect: Effect::Changed,
+        })
     };
     let owner = set_availability("a", Availability::Draining, Some(2));
     assert_eq!(node.apply(&owner).0, set(5));
@@ -211,7 +215,7 @@ fn the_current_generation_and_operators_may_change_it() {
     assert_eq!(node.apply(&operator).0, set(6));
 
     let (outcome, events) = node.apply(&deregister("a", Some(2)));
-    assert_eq!(outcome, Outcome::Deregistered { existed: true });
+    assert_eq!(outcome, Outcome::Mutated(Mutated::Deregistered { existed: true }));
     assert!(matches!(events.as_slice(), [Event::Delete { previous }] if *previous.key() == key("a")));
     assert_eq!(node.state.instance(&key("a")), None);
 }
@@ -220,11 +224,11 @@ fn the_current_generation_and_operators_may_change_it() {
 fn what_is_as_wanted_already_has_no_event() {
     let mut node = Node::founded();
     node.apply(&register("a", held(80, "pod", 1)));
-    let unchanged = Outcome::Updated {
+    let unchanged = Outcome::Mutated(Mutated::Updated {
         generation: Generation::new(2),
         revision: Revision::new(2),
         effect: Effect::Unchanged,
-    };
+    });
     let same = node.state.instance(&key("a")).unwrap().spec().weight();
     for patch in [
         InstancePatch::default(),
@@ -238,11 +242,11 @@ fn what_is_as_wanted_already_has_no_event() {
         assert_eq!(node.apply_in_vain(&update("a", None, patch)), unchanged);
     }
     let enable = set_availability("a", Availability::Enabled, Some(2));
-    let unchanged = Outcome::AvailabilitySet {
+    let unchanged = Outcome::Mutated(Mutated::AvailabilitySet {
         generation: Generation::new(2),
         revision: Revision::new(2),
         effect: Effect::Unchanged,
-    };
+    });
     assert_eq!(node.apply_in_vain(&enable), unchanged);
 }
 
@@ -258,7 +262,7 @@ fn a_patch_leaves_the_holder_alone() {
 #[test]
 fn an_absent_instance_is_not_found_and_as_good_as_deregistered() {
     let not_found = Outcome::Rejected(Rejection::NotFound);
-    let gone = Outcome::Deregistered { existed: false };
+    let gone = Outcome::Mutated(Mutated::Deregistered { existed: false });
     for generation in [None, Some(2)] {
         let mut node = Node::founded();
         assert_eq!(node.apply_in_vain(&update("a", generation, weight(1))), not_found);

@@ -1,7 +1,7 @@
 //! The limits that apply keeps, each at its edge.
 
 use quorate_model::{InstancePatch, InstanceSpec, Metadata, SpecParts, Tags, limits::INSTANCES_PER_SERVICE_MAX};
-use quorate_state::{Change, Limit, Outcome, Rejection};
+use quorate_state::{Change, Limit, Mutated, Outcome, Rejection};
 
 use crate::samples::{Node, deregister, held, key, parts, register, spec, update, web};
 
@@ -10,7 +10,7 @@ fn over(limit: Limit) -> Outcome {
 }
 
 fn is(outcome: &Outcome, expected: Change) -> bool {
-    matches!(outcome, Outcome::Registered { change, .. } if *change == expected)
+    matches!(outcome, Outcome::Mutated(Mutated::Registered { change, .. }) if *change == expected)
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What holds for any log.
 
-use proptest::prelude::*;
-use quorate_model::{LogIndex, NamespaceName};
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::{collection, prelude::*};
+use quorate_model::{
+    Instance, InstanceKey, LeaseId, LogIndex, LogTime, NamespaceName, Override, OverrideTarget, Revision, ServiceName,
+};
 use quorate_state::{
-    Change, Command, Event, Outcome, State,
+    Change, Command, Event, HeldLease, Mutated, Mutation, Outcome, Position, Rejection, State,
     snapshot::{Decoder, Encoder, RaftMeta},
 };
 
@@ -11,26 +15,28 @@ use crate::{
     arbitrary::{Step, command, steps},
     canonical,
     naive::Naive,
+    samples::position,
 };
 
+type Entry = (Position, Command);
+
 /// Both, after the same commands; fails where they differ on the way.
-fn run(steps: &[Step]) -> (State, Naive, Vec<Command>) {
+fn run(steps: &[Step]) -> (State, Naive, Vec<Entry>) {
     let (mut state, mut naive) = (State::new(), Naive::default());
-    let mut commands = Vec::new();
+    let mut log = Vec::new();
     for (index, step) in (1..).zip(steps) {
         let command = step.aimed(&naive);
-        let expected = naive.apply(index, &command);
-        let found = state.apply(LogIndex::new(index), &command);
+        let expected = naive.apply(index, step.stamp_ms(), &command);
+        let found = state.apply(step.at(index), &command);
         assert_eq!(found, expected, "entry {index}, {command:?}");
         assert_eq!(state.hash(), canonical::hash(&naive), "entry {index}, {command:?}");
-        commands.push(command);
+        log.push((step.at(index), command));
     }
-    (state, naive, commands)
+    (state, naive, log)
 }
 
-fn apply_all<'a>(state: &mut State, log: impl Iterator<Item = (u64, &'a Command)>) -> Vec<(Outcome, Vec<Event>)> {
-    log.map(|(index, command)| state.apply(LogIndex::new(index), command))
-        .collect()
+fn apply_all(state: &mut State, log: &[Entry]) -> Vec<(Outcome, Vec<Event>)> {
+    log.iter().map(|(at, command)| state.apply(*at, command)).collect()
 }
 
 fn through_a_snapshot(state: &State) -> State {
@@ -56,7 +62,8 @@ proptest! {
         let services = state.all_services();
         let seen: Vec<_> = services.flat_map(|service| service.instances()).map(|instance| instance.key()).collect();
         prop_assert_eq!(&seen, &keys);
-        for namespace in ["default", "other"].map(|name| NamespaceName::try_from(name).unwrap()) {
+        check_views(&state, &naive);
+        for namespace in namespaces() {
             let services = state.services(&namespace);
             let seen: Vec<_> = services.flat_map(|service| service.instances()).map(|instance| instance.key()).collect();
             let keys: Vec<_> = keys.iter().copied().filter(|key| key.namespace == namespace).collect();
@@ -66,17 +73,16 @@ proptest! {
 
     #[test]
     fn a_snapshot_and_the_rest_of_the_log_are_the_whole_log(steps in steps(), cut in any::<prop::sample::Index>()) {
-        let (whole, _, commands) = run(&steps);
-        let cut = cut.index(commands.len() + 1);
-        let log = || (1..).zip(&commands);
+        let (whole, _, log) = run(&steps);
+        let (first, rest) = log.split_at(cut.index(log.len() + 1));
 
         let mut straight = State::new();
-        apply_all(&mut straight, log().take(cut));
+        apply_all(&mut straight, first);
         let mut restored = through_a_snapshot(&straight);
         prop_assert_eq!(&restored, &straight);
 
-        let expected = apply_all(&mut straight, log().skip(cut));
-        let found = apply_all(&mut restored, log().skip(cut));
+        let expected = apply_all(&mut straight, rest);
+        let found = apply_all(&mut restored, rest);
         prop_assert_eq!(found, expected);
         prop_assert_eq!(&restored, &whole);
         prop_assert_eq!(restored.revision(), whole.revision());
@@ -84,12 +90,12 @@ proptest! {
 
     #[test]
     fn encoded_commands_do_what_they_do_in_memory(steps in steps()) {
-        let (whole, _, commands) = run(&steps);
+        let (whole, _, log) = run(&steps);
         let mut state = State::new();
-        for (index, command) in (1..).zip(&commands) {
+        for (at, command) in log {
             let bytes = command.encode().unwrap();
-            prop_assert_eq!(Command::decode(&bytes), Ok(command.clone()));
-            let (outcome, _) = state.apply_encoded(LogIndex::new(index), &bytes).unwrap();
+            prop_assert_eq!(Command::decode(&bytes), Ok(command));
+            let (outcome, _) = state.apply_encoded(at, &bytes).unwrap();
             prop_assert_eq!(Outcome::decode(&outcome.encode().unwrap()), Ok(outcome));
         }
         prop_assert_eq!(state, whole);
@@ -98,14 +104,14 @@ proptest! {
     #[test]
     fn a_registration_repeated_at_once_changes_nothing(steps in steps(), again in command()) {
         let (mut state, ..) = run(&steps);
-        let at = LogIndex::new(steps.len() as u64 + 1);
+        let at = position(steps.len() as u64 + 1);
         let (first, _) = state.apply(at, &again);
-        if let Outcome::Registered { generation, .. } = first {
+        if let Outcome::Mutated(Mutated::Registered { generation, .. }) = first {
             let before = state.clone();
             let (second, events) = state.apply(at, &again);
             let is_same = matches!(
                 second,
-                Outcome::Registered { generation: same, change: Change::Unchanged, .. } if same == generation
+                Outcome::Mutated(Mutated::Registered { generation: same, change: Change::Unchanged, .. }) if same == generation
             );
             prop_assert!(is_same, "{:?}", second);
             prop_assert_eq!(events, vec![]);
@@ -117,23 +123,169 @@ proptest! {
     fn events_tell_the_whole_change(steps in steps(), next in command()) {
         let (before, ..) = run(&steps);
         let mut after = before.clone();
-        let (_, events) = after.apply(LogIndex::new(steps.len() as u64 + 1), &next);
-        for event in &events {
-            let (was, is) = (before.instance(event.key()), after.instance(event.key()));
-            match event {
-                Event::Put { instance, previous } => {
-                    prop_assert_eq!(previous, &was);
-                    prop_assert_eq!(Some(instance), is.as_ref());
-                    prop_assert_eq!(instance.modify_revision(), after.revision());
-                }
-                Event::Delete { previous } => {
-                    prop_assert_eq!(Some(previous), was.as_ref());
-                    prop_assert_eq!(is, None);
-                }
+        let (_, events) = after.apply(position(steps.len() as u64 + 1), &next);
+        let mut told = Told::of(&before);
+        for event in events {
+            told.follow(event, after.revision());
+        }
+        prop_assert_eq!(told, Told::of(&after));
+    }
+
+    #[test]
+    fn a_write_with_a_key_takes_effect_once(steps in steps(), repeats in repeats()) {
+        let (_, _, log) = run(&steps);
+        let (mut once, mut often) = (State::new(), State::new());
+        let mut answered = BTreeMap::new();
+        for (place, (at, command)) in log.iter().enumerate() {
+            // Room for repetitions between the entries.
+            let at = Position { index: LogIndex::new(at.index.get() * 100), ..*at };
+            let first = once.apply(at, command);
+            prop_assert_eq!(&often.apply(at, command), &first);
+            answered.insert(place, first.0);
+            for (nth, (_, repeated)) in (1..).zip(repeats.iter().filter(|(after, _)| after.index(log.len()) == place)) {
+                let repeated = repeated.index(place + 1);
+                let Command::Batch { key: Some(_), .. } = &log[repeated].1 else {
+                    continue;
+                };
+                let at = Position { index: LogIndex::new(at.index.get() + nth), ..at };
+                let (outcome, events) = often.apply(at, &late(&log[repeated].1));
+                prop_assert_eq!(&events, &vec![]);
+                check_repeated(&outcome, &answered[&repeated]);
+            }
+            often.advance(once.applied());
+            prop_assert_eq!(&often, &once);
+        }
+    }
+}
+
+/// After which entry which of those before comes again.
+fn repeats() -> impl Strategy<Value = Vec<(prop::sample::Index, prop::sample::Index)>> {
+    collection::vec(any::<(prop::sample::Index, prop::sample::Index)>(), 0..40)
+}
+
+/// The same command, proposed at another time.
+fn late(command: &Command) -> Command {
+    let mut command = command.clone();
+    if let Command::Batch { items, .. } = &mut command {
+        for (_, mutation) in items {
+            if let Mutation::Register { registered_at_ms, .. } = mutation {
+                *registered_at_ms += 77;
             }
         }
-        if events.is_empty() {
-            prop_assert!(before.all_services().eq(after.all_services()));
+    }
+    command
+}
+
+/// A repetition is answered as it was before, or refused because it comes too late.
+fn check_repeated(outcome: &Outcome, before: &Outcome) {
+    let too_late = matches!(
+        outcome,
+        Outcome::Rejected(Rejection::LeaseNotFound | Rejection::SequenceTooOld { .. })
+    );
+    assert!(too_late || outcome == before, "{outcome:?}, before {before:?}");
+}
+
+/// What events tell of.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    instances: BTreeMap<InstanceKey, Arc<Instance>>,
+    overrides: BTreeMap<OverrideTarget, Arc<Override>>,
+}
+
+impl Told {
+    fn of(state: &State) -> Self {
+        let services = state.all_services();
+        let instances = services.flat_map(|service| service.instances());
+        let overrides = namespaces().into_iter().flat_map(|namespace| {
+            let overrides = state.overrides_in(&namespace, None).cloned();
+            overrides.collect::<Vec<_>>()
+        });
+        Self {
+            instances: instances
+                .map(|instance| (instance.key().clone(), Arc::clone(instance)))
+                .collect(),
+            overrides: overrides.map(|known| (known.spec.target().clone(), known)).collect(),
+        }
+    }
+
+    fn follow(&mut self, event: Event, revision: Revision) {
+        match event {
+            Event::Put { instance, previous } => {
+                assert_eq!(instance.modify_revision(), revision);
+                assert_eq!(self.instances.insert(instance.key().clone(), instance), previous);
+            }
+            Event::Delete { previous } => {
+                assert_eq!(self.instances.remove(previous.key()), Some(previous));
+            }
+            Event::OverrideSet { current, previous } => {
+                assert_eq!(current.revision, revision);
+                assert_eq!(self.overrides.insert(current.spec.target().clone(), current), previous);
+            }
+            Event::OverrideCleared { previous } => {
+                assert_eq!(self.overrides.remove(previous.spec.target()), Some(previous));
+            }
+        }
+    }
+}
+
+fn namespaces() -> [NamespaceName; 2] {
+    ["default", "other"].map(|name| NamespaceName::try_from(name).expect("valid"))
+}
+
+/// What readers see of leases, overrides and settings, against the naive model.
+fn check_views(state: &State, naive: &Naive) {
+    assert_eq!(state.log_time(), LogTime::from_ms(naive.log_time_ms));
+    assert_eq!(
+        (state.lease_count(), state.kept_outcome_count()),
+        (naive.leases.len(), naive.kept.len())
+    );
+    for id in &naive.granted {
+        let known = naive.leases.iter().find(|known| known.lease.id.get() == *id);
+        let found = state.lease(LeaseId::new(*id));
+        assert_eq!(found.map(HeldLease::lease), known.map(|known| &known.lease));
+        let (Some(found), Some(known)) = (found, known) else {
+            continue;
+        };
+        let kept = naive.kept.iter().filter(|kept| kept.lease == *id).count();
+        assert_eq!(
+            (found.window_start().get(), found.kept_outcome_count()),
+            (known.window_start, kept)
+        );
+    }
+    assert_eq!(state.settings_count(), naive.settings.len());
+    for (service, settings) in &naive.settings {
+        assert_eq!(state.settings(service), *settings);
+    }
+    for instance in &naive.instances {
+        let standings = state.standings(&instance.key.service_key());
+        let instance_there = state.instance(&instance.key).expect("the model has it");
+        assert_eq!(standings.standing(&instance_there), naive.standing(instance));
+    }
+    check_override_views(state, naive);
+}
+
+fn check_override_views(state: &State, naive: &Naive) {
+    assert_eq!(state.override_count(), naive.overrides.len());
+    let next = naive.overrides.iter().filter_map(|known| known.expires_at).min();
+    assert_eq!(state.next_override_expiry(), next);
+    for namespace in namespaces() {
+        for service in [None, Some("web"), Some("api"), Some("none")] {
+            let service: Option<ServiceName> = service.map(|name| name.parse().expect("valid"));
+            let touches = |target: &OverrideTarget| {
+                let of = target.service();
+                *target.namespace() == namespace && (of.is_none() || service.is_none() || of == service.as_ref())
+            };
+            let mut known: Vec<_> = naive
+                .overrides
+                .iter()
+                .filter(|known| touches(known.spec.target()))
+                .collect();
+            known.sort_by_key(|known| known.spec.target());
+            let found: Vec<_> = state
+                .overrides_in(&namespace, service.as_ref())
+                .map(|found| &**found)
+                .collect();
+            assert_eq!(found, known);
         }
     }
 }

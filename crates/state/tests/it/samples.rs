@@ -2,9 +2,9 @@
 
 use quorate_model::{
     Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, Incarnation, InstanceId, InstanceKey,
-    InstancePatch, InstanceSpec, JoinNonce, LogIndex, NamespaceName, ServiceKey, ServiceName, SpecParts,
+    InstancePatch, InstanceSpec, JoinNonce, LogIndex, LogTime, NamespaceName, ServiceKey, ServiceName, SpecParts,
 };
-use quorate_state::{Command, Event, Outcome, State, Takeover};
+use quorate_state::{Command, Event, Mutation, Outcome, Position, State, Takeover};
 
 pub(crate) const CLUSTER: ClusterId = ClusterId::new(0xC1);
 
@@ -55,43 +55,51 @@ pub(crate) fn allocate(nonce: u128) -> Command {
 }
 
 pub(crate) fn register(id: &str, spec: InstanceSpec) -> Command {
-    Command::Register {
+    Command::Mutate(Mutation::Register {
         key: key(id),
         spec,
         takeover: Takeover::Forbidden,
         registered_at_ms: 1_000,
-    }
+    })
 }
 
 pub(crate) fn take_over(id: &str, spec: InstanceSpec) -> Command {
-    Command::Register {
+    Command::Mutate(Mutation::Register {
         key: key(id),
         spec,
         takeover: Takeover::Allowed,
         registered_at_ms: 2_000,
-    }
+    })
 }
 
 pub(crate) fn update(id: &str, generation: Option<u64>, patch: InstancePatch) -> Command {
-    Command::Update {
+    Command::Mutate(Mutation::Update {
         key: key(id),
         generation: generation.map(Generation::new),
         patch,
-    }
+    })
 }
 
 pub(crate) fn deregister(id: &str, generation: Option<u64>) -> Command {
-    Command::Deregister {
+    Command::Mutate(Mutation::Deregister {
         key: key(id),
         generation: generation.map(Generation::new),
-    }
+    })
 }
 
 pub(crate) fn set_availability(id: &str, availability: Availability, generation: Option<u64>) -> Command {
-    Command::SetAvailability {
+    Command::Mutate(Mutation::SetAvailability {
         key: key(id),
         availability,
         generation: generation.map(Generation::new),
+    })
+}
+
+/// An entry without a stamp.
+pub(crate) fn position(index: u64) -> Position {
+    Position {
+        index: LogIndex::new(index),
+        time: LogTime::ZERO,
     }
 }
 
@@ -110,7 +118,15 @@ impl Node {
     }
 
     pub(crate) fn apply(&mut self, command: &Command) -> (Outcome, Vec<Event>) {
-        let at = LogIndex::new(self.state.applied().get() + 1);
+        self.apply_stamped(0, command)
+    }
+
+    /// Applies a command whose entry carries a stamp.
+    pub(crate) fn apply_stamped(&mut self, ms: u64, command: &Command) -> (Outcome, Vec<Event>) {
+        let at = Position {
+            time: LogTime::from_ms(ms),
+            ..position(self.state.applied().get() + 1)
+        };
         self.state.apply(at, command)
     }
 

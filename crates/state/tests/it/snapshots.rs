@@ -6,7 +6,7 @@ use quorate_model::{
     limits::{INSTANCE_LEN_MAX, SNAPSHOT_CHUNK_LEN_MAX},
 };
 use quorate_state::{
-    Command, Outcome, State, Takeover,
+    Command, Mutated, Mutation, Outcome, State, Takeover,
     snapshot::{Decoder, Encoder, Error, Header, LastLog, MEMBERSHIP_LEN_MAX, RaftMeta},
 };
 
@@ -102,7 +102,7 @@ fn the_longest_instances_fit() {
     let name = "n".repeat(128);
     let mut node = Node::founded();
     for number in 0..9 {
-        let (outcome, _) = node.apply(&Command::Register {
+        let (outcome, _) = node.apply(&Command::Mutate(Mutation::Register {
             key: InstanceKey {
                 namespace: name.parse().unwrap(),
                 service: name.parse().unwrap(),
@@ -111,8 +111,11 @@ fn the_longest_instances_fit() {
             spec: longest_spec(),
             takeover: Takeover::Forbidden,
             registered_at_ms: u64::MAX,
-        });
-        assert!(matches!(outcome, Outcome::Registered { .. }), "{outcome:?}");
+        }));
+        assert!(
+            matches!(outcome, Outcome::Mutated(Mutated::Registered { .. })),
+            "{outcome:?}"
+        );
     }
     let chunks = encode(&node.state);
     assert!(chunks.iter().all(|chunk| chunk.len() <= SNAPSHOT_CHUNK_LEN_MAX));

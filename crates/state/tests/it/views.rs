@@ -1,7 +1,7 @@
 //! What readers see: immutable views.
 
 use quorate_model::{NamespaceName, ServiceName};
-use quorate_state::{Command, Takeover};
+use quorate_state::{Command, Mutation, Takeover};
 
 use crate::samples::{Node, deregister, held, key, register, web};
 
@@ -9,12 +9,12 @@ fn register_at(namespace: &str, service: &str, id: &str) -> Command {
     let mut key = key(id);
     key.namespace = namespace.parse().expect("valid");
     key.service = service.parse().expect("valid");
-    Command::Register {
+    Command::Mutate(Mutation::Register {
         key,
         spec: held(80, "", 0),
         takeover: Takeover::Forbidden,
         registered_at_ms: 0,
-    }
+    })
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn what_a_write_does_not_touch_is_shared() {
     node.apply(&register("b", held(81, "", 0)));
 
     let api = register_at("default", "api", "a");
-    let Command::Register { key: api, .. } = api else {
+    let Command::Mutate(Mutation::Register { key: api, .. }) = api else {
         panic!("not a registration");
     };
     let shared = |key| std::sync::Arc::ptr_eq(&view.instance(&key).unwrap(), &node.state.instance(&key).unwrap());

@@ -1,0 +1,219 @@
+//! How the objects change that the state is made of: each change goes with one of the hash.
+
+use std::sync::Arc;
+
+use quorate_model::{
+    Instance, InstanceKey, JoinNonce, LeaseId, LogTime, MemberId, Override, OverrideTarget, Sequence, ServiceKey,
+    ServiceSettings,
+};
+
+use super::{Cluster, Founded, State};
+use crate::{
+    Event, HeldLease, Limit, Rejection,
+    catalog::Catalog,
+    format::{ObjectV1, object_hash},
+    leases::{Kept, KeptKey, Leases},
+    overrides::Overrides,
+    roster::Roster,
+};
+
+impl State {
+    pub(crate) fn require_founded(&self) -> Result<(), Rejection> {
+        self.founded.as_ref().map(|_| ()).ok_or(Rejection::NotFounded)
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    pub(crate) fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    pub(crate) fn overrides(&self) -> &Overrides {
+        &self.overrides
+    }
+
+    pub(super) fn hash_in(&mut self, object: &ObjectV1) {
+        self.hash = self.hash.plus(object_hash(object));
+    }
+
+    fn hash_out(&mut self, object: &ObjectV1) {
+        self.hash = self.hash.minus(object_hash(object));
+    }
+
+    /// Moves the log time; never back.
+    pub(super) fn move_log_time(&mut self, time: LogTime) {
+        if time <= self.log_time {
+            return;
+        }
+        if let Some(object) = ObjectV1::log_time(self.log_time) {
+            self.hash_out(&object);
+        }
+        self.log_time = time;
+        if let Some(object) = ObjectV1::log_time(time) {
+            self.hash_in(&object);
+        }
+    }
+
+    // --- the cluster and its members ---
+
+    pub(crate) fn found(&mut self, cluster: Cluster, last_member: MemberId) {
+        let founded = Founded {
+            cluster,
+            roster: Roster::new(last_member),
+        };
+        self.hash_in(&founded.object());
+        self.founded = Some(founded);
+    }
+
+    /// Takes the identity away, and with it all that is known of members.
+    pub(super) fn unfound(&mut self) {
+        let Some(founded) = self.founded.take() else {
+            return;
+        };
+        self.hash_out(&founded.object());
+        for (id, nonce) in founded.roster.nonces() {
+            self.hash_out(&ObjectV1::nonce(*id, *nonce));
+        }
+    }
+
+    /// The id for `nonce`: the one it was given before, or the next.
+    pub(crate) fn allocate_member(&mut self, nonce: JoinNonce) -> Result<MemberId, Rejection> {
+        let founded = self.founded.as_mut().ok_or(Rejection::NotFounded)?;
+        if let Some(id) = founded.roster.find(nonce) {
+            return Ok(id);
+        }
+        let limit = Limit::MemberIds;
+        let id = founded.roster.last().next().ok_or(Rejection::LimitExceeded { limit })?;
+        let before = founded.object();
+        let evicted = founded.roster.add(id, nonce);
+        let after = founded.object();
+        self.hash_out(&before);
+        self.hash_in(&after);
+        self.hash_in(&ObjectV1::nonce(id, nonce));
+        if let Some((id, nonce)) = evicted {
+            self.hash_out(&ObjectV1::nonce(id, nonce));
+        }
+        Ok(id)
+    }
+
+    /// Makes `id`, reserved under one nonce, that of another.
+    pub(crate) fn claim_member(
+        &mut self,
+        id: MemberId,
+        reserved: JoinNonce,
+        nonce: JoinNonce,
+    ) -> Result<(), Rejection> {
+        let founded = self.founded.as_mut().ok_or(Rejection::NotFounded)?;
+        if founded.roster.find(nonce) == Some(id) {
+            return Ok(());
+        }
+        if !founded.roster.hand_over(id, reserved, nonce) {
+            return Err(Rejection::NotReserved);
+        }
+        self.hash_out(&ObjectV1::nonce(id, reserved));
+        self.hash_in(&ObjectV1::nonce(id, nonce));
+        Ok(())
+    }
+
+    // --- instances ---
+
+    pub(crate) fn put(&mut self, instance: Instance) -> Event {
+        let instance = Arc::new(instance);
+        let previous = self.catalog.put(Arc::clone(&instance));
+        self.hash_in(&ObjectV1::from(&*instance));
+        if let Some(previous) = &previous {
+            self.hash_out(&ObjectV1::from(&**previous));
+        }
+        Event::Put { instance, previous }
+    }
+
+    pub(crate) fn remove(&mut self, key: &InstanceKey) -> Option<Event> {
+        let previous = self.catalog.remove(key)?;
+        self.hash_out(&ObjectV1::from(&*previous));
+        Some(Event::Delete { previous })
+    }
+
+    // --- leases and what is kept for them ---
+
+    pub(crate) fn insert_lease(&mut self, held: HeldLease) -> Result<(), Rejection> {
+        let object = ObjectV1::from(&held);
+        self.leases.insert(held)?;
+        self.hash_in(&object);
+        Ok(())
+    }
+
+    /// Takes a lease out with all that is kept for it; whether it was there.
+    pub(crate) fn remove_lease(&mut self, id: LeaseId) -> bool {
+        self.forget_below(id, None);
+        let removed = self.leases.remove(id);
+        if let Some(held) = &removed {
+            self.hash_out(&ObjectV1::from(held));
+        }
+        removed.is_some()
+    }
+
+    /// Moves where the window of a lease starts, never back, and forgets what is below.
+    pub(crate) fn move_window(&mut self, id: LeaseId, start: Sequence) {
+        let Some(before) = self.leases.get(id).filter(|held| held.window_start() < start) else {
+            return;
+        };
+        let before = ObjectV1::from(before);
+        self.hash_out(&before);
+        self.leases.move_window(id, start);
+        if let Some(after) = self.leases.get(id).map(ObjectV1::from) {
+            self.hash_in(&after);
+        }
+        self.forget_below(id, Some(start));
+    }
+
+    fn forget_below(&mut self, id: LeaseId, end: Option<Sequence>) {
+        for key in self.leases.kept_below(id, end) {
+            if let Some(kept) = self.leases.forget(&key) {
+                self.hash_out(&ObjectV1::kept(&key, &kept));
+            }
+        }
+    }
+
+    /// Keeps an outcome; false if it has no place in its lease's window, or is there already.
+    pub(crate) fn keep(&mut self, key: KeptKey, kept: Kept) -> bool {
+        let object = ObjectV1::kept(&key, &kept);
+        let done = self.leases.keep(key, kept);
+        if done {
+            self.hash_in(&object);
+        }
+        done
+    }
+
+    // --- overrides and settings ---
+
+    pub(crate) fn put_override(&mut self, current: Override) -> Event {
+        let current = Arc::new(current);
+        let previous = self.overrides.put(&current);
+        self.hash_in(&ObjectV1::from(&*current));
+        if let Some(previous) = &previous {
+            self.hash_out(&ObjectV1::from(&**previous));
+        }
+        Event::OverrideSet { current, previous }
+    }
+
+    pub(crate) fn remove_override(&mut self, target: &OverrideTarget) -> Option<Event> {
+        let previous = self.overrides.remove(target)?;
+        self.hash_out(&ObjectV1::from(&*previous));
+        Some(Event::OverrideCleared { previous })
+    }
+
+    /// Sets the settings of a service; those that are as the defaults take no room.
+    pub(crate) fn put_settings(&mut self, service: &ServiceKey, settings: ServiceSettings) {
+        let previous = if settings.is_customized() {
+            self.hash_in(&ObjectV1::settings(service, settings));
+            self.settings.insert(service.clone(), settings)
+        } else {
+            self.settings.remove(service)
+        };
+        if let Some(previous) = previous {
+            self.hash_out(&ObjectV1::settings(service, previous));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The objects of the state one after the other: how they get into a snapshot, and back out of one.
+
+use quorate_model::{
+    JoinNonce, LogTime, MemberId, ServiceKey, ServiceSettings,
+    limits::{OVERRIDES_MAX, SERVICE_SETTINGS_MAX},
+};
+
+use super::{Founded, State};
+use crate::{
+    Event, HeldLease, Service,
+    format::{Object, ObjectV1},
+    leases::{Kept, KeptKey},
+};
+
+impl State {
+    /// Every replicated object, in an order that is the same on all members: each after what it belongs to.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = ObjectV1> + Send + use<> {
+        let founded = self.founded.clone();
+        let cluster = founded.as_ref().map(Founded::object);
+        let nonces = founded
+            .map(|founded| founded.roster.nonces().clone())
+            .unwrap_or_default();
+        let instances = self
+            .catalog
+            .clone()
+            .into_services()
+            .flat_map(Service::into_instances)
+            .map(|instance| ObjectV1::from(&*instance));
+        let leases = self.leases.clone().into_leases().map(|held| ObjectV1::from(&held));
+        let kept = self.leases.clone().into_kept();
+        let overrides = self.overrides.clone().into_iter();
+        let settings = self.settings.clone().into_iter();
+        cluster
+            .into_iter()
+            .chain(nonces.into_iter().map(|(id, nonce)| ObjectV1::nonce(id, nonce)))
+            .chain(instances)
+            .chain(ObjectV1::log_time(self.log_time))
+            .chain(leases)
+            .chain(kept.map(|(key, kept)| ObjectV1::kept(&key, &kept)))
+            .chain(overrides.map(|current| ObjectV1::from(&*current)))
+            .chain(settings.map(|(service, settings)| ObjectV1::settings(&service, settings)))
+    }
+
+    /// How many objects [`State::objects`] gives.
+    pub(crate) fn object_count(&self) -> usize {
+        let founded = self
+            .founded
+            .as_ref()
+            .map_or(0, |founded| 1 + founded.roster.nonces().len());
+        founded
+            + usize::from(self.log_time > LogTime::ZERO)
+            + self.instance_count()
+            + self.lease_count()
+            + self.kept_outcome_count()
+            + self.override_count()
+            + self.settings_count()
+    }
+
+    /// Puts back an object from a snapshot; false if it is there already, comes before what it belongs to, or is
+    /// one too many.
+    pub(crate) fn restore(&mut self, object: Object) -> bool {
+        match object {
+            Object::Cluster { cluster, last_member } => {
+                let absent = self.founded.is_none();
+                if absent {
+                    self.found(cluster, last_member);
+                }
+                absent
+            }
+            Object::LogTime(time) => {
+                let fits = self.log_time == LogTime::ZERO && time > LogTime::ZERO;
+                self.move_log_time(time);
+                fits
+            }
+            Object::JoinNonce { member, nonce } => self.restore_nonce(member, nonce),
+            Object::Instance(instance) => {
+                self.founded.is_some() && matches!(self.put(instance), Event::Put { previous: None, .. })
+            }
+            Object::Lease(held) => self.founded.is_some() && self.restore_lease(held),
+            Object::KeptOutcome { key, kept } => self.restore_kept(key, kept),
+            Object::Override(current) => {
+                let fits = self.founded.is_some() && self.override_count() < OVERRIDES_MAX;
+                fits && matches!(self.put_override(current), Event::OverrideSet { previous: None, .. })
+            }
+            Object::ServiceSettings { service, settings } => self.restore_settings(&service, settings),
+        }
+    }
+
+    fn restore_nonce(&mut self, id: MemberId, nonce: JoinNonce) -> bool {
+        let roster = self.founded.as_mut().map(|founded| &mut founded.roster);
+        let restored = roster.is_some_and(|roster| roster.restore(id, nonce));
+        if restored {
+            self.hash_in(&ObjectV1::nonce(id, nonce));
+        }
+        restored
+    }
+
+    /// A lease that the future has granted would be in the way of one that is to come.
+    fn restore_lease(&mut self, held: HeldLease) -> bool {
+        held.lease().id.get() <= self.revision().get() && self.insert_lease(held).is_ok()
+    }
+
+    fn restore_kept(&mut self, key: KeptKey, kept: Kept) -> bool {
+        self.leases.check_room(key.lease).is_ok() && self.keep(key, kept)
+    }
+
+    fn restore_settings(&mut self, service: &ServiceKey, settings: ServiceSettings) -> bool {
+        let absent = !self.settings.contains_key(service) && self.settings_count() < SERVICE_SETTINGS_MAX;
+        let fits = self.founded.is_some() && absent && settings.is_customized();
+        if fits {
+            self.put_settings(service, settings);
+        }
+        fits
+    }
+}
+
+// === impl Founded ===
+
+impl Founded {
+    pub(super) fn object(&self) -> ObjectV1 {
+        ObjectV1::cluster(self.cluster, self.roster.last())
+    }
+}

@@ -1,0 +1,150 @@
+//! How readers see the state.
+
+use std::sync::Arc;
+
+use quorate_model::{
+    Instance, InstanceKey, JoinNonce, LeaseId, LogIndex, LogTime, MemberId, NamespaceName, Override, OverrideTarget,
+    Revision, ServiceKey, ServiceName, ServiceSettings, StateHash,
+};
+
+use super::{Cluster, State};
+use crate::{HeldLease, Rejection, Service, ServiceOverrides, format::object_hash};
+
+impl State {
+    /// The index of the last applied log entry.
+    pub fn applied(&self) -> LogIndex {
+        self.applied
+    }
+
+    /// The cluster's time: the highest stamp of the applied entries.
+    pub fn log_time(&self) -> LogTime {
+        self.log_time
+    }
+
+    /// The revision of the last applied log entry.
+    pub fn revision(&self) -> Revision {
+        let base = self.cluster().map_or(Revision::ZERO, |cluster| cluster.base);
+        Revision::at(base, self.applied)
+    }
+
+    /// The sum of the hashes of all replicated objects: what members compare at equal revisions. The position in
+    /// the log is not in it.
+    pub fn hash(&self) -> StateHash {
+        self.hash
+    }
+
+    /// The same sum, computed anew from every object: differs from [`State::hash`] only if memory is damaged.
+    pub fn recomputed_hash(&self) -> StateHash {
+        self.objects()
+            .fold(StateHash::default(), |sum, object| sum.plus(object_hash(&object)))
+    }
+
+    /// The identity of the cluster, once it is founded.
+    pub fn cluster(&self) -> Option<Cluster> {
+        self.founded.as_ref().map(|founded| founded.cluster)
+    }
+
+    /// The highest member id given out so far, once the cluster is founded.
+    pub fn last_member(&self) -> Option<MemberId> {
+        self.founded.as_ref().map(|founded| founded.roster.last())
+    }
+
+    /// The member id that was given to `nonce`, as far back as nonces are remembered.
+    pub fn member_of(&self, nonce: JoinNonce) -> Option<MemberId> {
+        self.founded.as_ref()?.roster.find(nonce)
+    }
+
+    /// The nonce of the join that a member id was given to, as far back as nonces are remembered.
+    pub fn nonce_of(&self, id: MemberId) -> Option<JoinNonce> {
+        self.founded.as_ref()?.roster.nonces().get(&id).copied()
+    }
+
+    /// A service, if it has an instance.
+    pub fn service(&self, key: &ServiceKey) -> Option<Arc<Service>> {
+        self.catalog.service(key).cloned()
+    }
+
+    /// The services of `namespace`, in the order of their names.
+    pub fn services<'a>(&'a self, namespace: &'a NamespaceName) -> impl Iterator<Item = &'a Arc<Service>> {
+        self.catalog.services_in(namespace)
+    }
+
+    /// The services of all namespaces, in the order of their keys.
+    pub fn all_services(&self) -> impl ExactSizeIterator<Item = &Arc<Service>> {
+        self.catalog.services()
+    }
+
+    /// An instance, if it is there.
+    pub fn instance(&self, key: &InstanceKey) -> Option<Arc<Instance>> {
+        self.catalog.instance(key).cloned()
+    }
+
+    /// Whether there is room for an instance at `key`: the rule by which a registration is taken, for whoever
+    /// wants to spare the log an entry that would come to nothing.
+    pub fn check_room(&self, key: &InstanceKey) -> Result<(), Rejection> {
+        match self.catalog.instance(key) {
+            Some(_) => Ok(()),
+            None => self.catalog.check_room(key),
+        }
+    }
+
+    /// How many instances there are in the whole cluster.
+    pub fn instance_count(&self) -> usize {
+        self.catalog.instance_count()
+    }
+
+    /// A lease, if it is there.
+    pub fn lease(&self, id: LeaseId) -> Option<&HeldLease> {
+        self.leases.get(id)
+    }
+
+    /// How many leases there are.
+    pub fn lease_count(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// How many outcomes are kept for all leases.
+    pub fn kept_outcome_count(&self) -> usize {
+        self.leases.kept_len()
+    }
+
+    /// An override, if it is there.
+    pub fn override_at(&self, target: &OverrideTarget) -> Option<&Arc<Override>> {
+        self.overrides.get(target)
+    }
+
+    /// The overrides of `namespace` in the order of their targets: all, or those that touch `service`, among which
+    /// are those of the whole namespace.
+    pub fn overrides_in<'a>(
+        &'a self,
+        namespace: &NamespaceName,
+        service: Option<&'a ServiceName>,
+    ) -> impl Iterator<Item = &'a Arc<Override>> + use<'a> {
+        self.overrides.iter_in(namespace, service)
+    }
+
+    /// What the instances of a service stand under.
+    pub fn standings(&self, service: &ServiceKey) -> ServiceOverrides {
+        self.overrides.of_service(service)
+    }
+
+    /// The log time from which on the next override has expired, if any does.
+    pub fn next_override_expiry(&self) -> Option<LogTime> {
+        self.overrides.next_expiry()
+    }
+
+    /// How many overrides there are.
+    pub fn override_count(&self) -> usize {
+        self.overrides.len()
+    }
+
+    /// The settings of a service: the defaults, where nobody has set anything.
+    pub fn settings(&self, service: &ServiceKey) -> ServiceSettings {
+        self.settings.get(service).copied().unwrap_or_default()
+    }
+
+    /// How many services have settings other than the defaults.
+    pub fn settings_count(&self) -> usize {
+        self.settings.len()
+    }
+}

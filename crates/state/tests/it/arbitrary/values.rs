@@ -1,0 +1,174 @@
+//! Arbitrary values that commands are made of.
+
+use proptest::{collection, option, prelude::*};
+use quorate_model::{
+    Availability, Endpoint, Endpoints, ExpiresAfter, GuardShare, Holder, Incarnation, InstanceKey, InstancePatch,
+    InstanceSpec, LeaseId, LeaseTtl, Locality, Metadata, OverrideSpec, OverrideTarget, Patch, RequestKey, Sequence,
+    SettingsPatch, SpecParts, Tags, Weight,
+};
+
+pub(super) fn key() -> impl Strategy<Value = InstanceKey> {
+    let pick = prop::sample::select;
+    (
+        pick(vec!["default", "other"]),
+        pick(vec!["web", "api"]),
+        pick(vec!["a", "b"]),
+    )
+        .prop_map(|(namespace, service, id)| InstanceKey {
+            namespace: namespace.parse().expect("valid"),
+            service: service.parse().expect("valid"),
+            id: id.parse().expect("valid"),
+        })
+}
+
+pub(super) fn availability() -> impl Strategy<Value = Availability> {
+    prop::sample::select(vec![
+        Availability::Enabled,
+        Availability::Draining,
+        Availability::Disabled,
+    ])
+}
+
+fn endpoints() -> impl Strategy<Value = Endpoints> {
+    let address = prop::sample::select(vec!["10.0.0.1", "2001:db8::1", "web.example"]);
+    let port = prop::sample::select(vec![80_u16, 250, 251, 65_535]);
+    let endpoint = (address, port, any::<bool>()).prop_map(|(address, port, grpc)| Endpoint {
+        address: address.parse().expect("valid"),
+        port: port.try_into().expect("valid"),
+        protocol: grpc.then(|| "grpc".parse().expect("valid")),
+    });
+    collection::vec(endpoint, 1..3).prop_map(|endpoints| endpoints.try_into().expect("one or two"))
+}
+
+fn locality() -> impl Strategy<Value = Locality> {
+    (any::<bool>(), any::<bool>()).prop_map(|(region, zone)| Locality {
+        region: region.then(|| "eu".parse().expect("valid")),
+        zone: zone.then(|| "eu-1".parse().expect("valid")),
+    })
+}
+
+fn metadata() -> impl Strategy<Value = Metadata> {
+    collection::btree_map("[ab]", "[xyü]{0,2}", 0..3).prop_map(|pairs| Metadata::parse(pairs).expect("few and short"))
+}
+
+fn tags() -> impl Strategy<Value = Tags> {
+    collection::btree_set("[tu]", 0..3).prop_map(|tags| Tags::parse(tags).expect("few and short"))
+}
+
+pub(super) fn spec() -> impl Strategy<Value = InstanceSpec> {
+    let holder = (option::of("[op]"), option::of(1_u64..3)).prop_map(|(owner, incarnation)| Holder {
+        owner: owner.map(|owner| owner.as_str().parse().expect("valid")),
+        incarnation: incarnation.map(|number| Incarnation::try_from(number).expect("not 0")),
+    });
+    let version = option::of("[12]");
+    // Often plain, so that a repetition is often unchanged.
+    prop_oneof![
+        holder.clone().prop_map(|holder| SpecParts {
+            holder,
+            ..crate::samples::parts(80)
+        }),
+        (
+            endpoints(),
+            version,
+            99_u16..101,
+            locality(),
+            metadata(),
+            tags(),
+            holder
+        )
+            .prop_map(
+                |(endpoints, version, weight, locality, metadata, tags, holder)| SpecParts {
+                    endpoints,
+                    version: version.map(|version| version.as_str().parse().expect("valid")),
+                    weight: Weight::new(weight),
+                    locality,
+                    metadata,
+                    tags,
+                    holder,
+                }
+            ),
+    ]
+    .prop_map(crate::samples::spec)
+}
+
+pub(super) fn patch() -> impl Strategy<Value = InstancePatch> {
+    let version = prop_oneof![
+        Just(Patch::Keep),
+        Just(Patch::Clear),
+        "[12]".prop_map(|version| Patch::Set(version.as_str().parse().expect("valid"))),
+    ];
+    (
+        option::weighted(0.2, endpoints()),
+        version,
+        option::weighted(0.2, (99_u16..101).prop_map(Weight::new)),
+        option::weighted(0.2, locality()),
+        option::weighted(0.2, metadata()),
+        option::weighted(0.2, tags()),
+    )
+        .prop_map(|(endpoints, version, weight, locality, metadata, tags)| InstancePatch {
+            endpoints,
+            version,
+            weight,
+            locality,
+            metadata,
+            tags,
+        })
+}
+
+/// A key of the lease that [`crate::naive::Naive::chosen`] chooses by the number that stands in for its id.
+pub(super) fn request_key() -> impl Strategy<Value = RequestKey> {
+    // Mostly such that they meet; sometimes so far away that the window moves.
+    let sequence = prop_oneof![8 => 1_u64..5, 2 => 1_020_u64..1_030, 1 => Just(u64::MAX)];
+    let acked = prop_oneof![4 => Just(1_u64), 1 => 1_u64..5];
+    (0_u64..4, sequence, acked).prop_map(|(lease, sequence, acked)| {
+        let number = |number| Sequence::try_from(number).expect("not 0");
+        let acked_below = number(acked.min(sequence));
+        RequestKey::new(LeaseId::new(lease), number(sequence), acked_below).expect("not above")
+    })
+}
+
+pub(super) fn ttl() -> impl Strategy<Value = LeaseTtl> {
+    prop_oneof![
+        Just(LeaseTtl::default()),
+        Just(LeaseTtl::from_ms(2_000).expect("valid"))
+    ]
+}
+
+pub(super) fn target() -> impl Strategy<Value = OverrideTarget> {
+    let zone_out = (key(), any::<bool>(), prop::sample::select(vec!["eu-1", "eu-2"]));
+    prop_oneof![
+        key().prop_map(|key| OverrideTarget::Disable { key }),
+        key().prop_map(|key| OverrideTarget::Weight { key }),
+        zone_out.prop_map(|(key, of_service, zone)| OverrideTarget::ZoneOut {
+            namespace: key.namespace,
+            service: of_service.then_some(key.service),
+            zone: zone.parse().expect("valid"),
+        }),
+    ]
+}
+
+pub(super) fn override_spec() -> impl Strategy<Value = OverrideSpec> {
+    (target(), 0_u16..2, "[rs]").prop_map(|(target, weight, reason)| {
+        let wants_one = matches!(target, OverrideTarget::Weight { .. });
+        let weight = wants_one.then(|| Weight::new(weight));
+        OverrideSpec::new(target, weight, reason.as_str().parse().expect("valid")).expect("a weight where one belongs")
+    })
+}
+
+pub(super) fn expires_after() -> impl Strategy<Value = Option<ExpiresAfter>> {
+    option::of((1_u64..30).prop_map(|ms| ExpiresAfter::from_ms(ms).expect("valid")))
+}
+
+pub(super) fn settings_patch() -> impl Strategy<Value = SettingsPatch> {
+    // The default is among them.
+    let share =
+        prop::sample::select(vec![14_u32, 15]).prop_map(|percent| GuardShare::from_percent(percent).expect("valid"));
+    let minimum = (0_u32..3).prop_map(|count| count.try_into().expect("valid"));
+    (option::of(share), option::of(ttl()), option::of(minimum)).prop_map(
+        |(guard_share, default_ttl, protect_minimum)| SettingsPatch {
+            guard_share,
+            default_ttl,
+            protect_minimum,
+        },
+    )
+}
