@@ -1,11 +1,16 @@
 //! What the cluster answers, in values of the model.
 
 use quorate_model::{
-    ClusterId, DoorAddress, Epoch, Generation, Instance, LogIndex, MemberId, Revision, ServiceName, StateHash, Term,
+    ClusterId, DoorAddress, Epoch, Found, Generation, LogIndex, MemberId, Revision, ServiceName, StateHash, Term,
 };
 
+mod batch;
+mod lease;
 mod parse;
 
+pub(crate) use batch::Outcomes;
+pub(crate) use lease::Granted;
+pub use lease::LeaseState;
 pub(crate) use parse::Page;
 
 /// An answer: who gave it, from which state, and what it says.
@@ -89,7 +94,7 @@ pub struct Instances {
     /// Whether the service has any instance at all, wanted or not.
     pub service_known: bool,
     /// Those asked for, in the order of their ids.
-    pub instances: Vec<Instance>,
+    pub instances: Vec<Found>,
 }
 
 /// One service of a namespace.
@@ -124,6 +129,10 @@ pub struct Status {
     pub instances: u64,
     /// The members, in the order of their ids.
     pub members: Vec<Member>,
+    /// Why the cluster takes nothing that makes it grow, as far as the member knows.
+    pub read_only: Option<String>,
+    /// Bytes that are free on the disk of its data, if it keeps any there.
+    pub free_disk_bytes: Option<u64>,
 }
 
 /// What a member is in the raft cluster.

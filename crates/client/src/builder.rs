@@ -24,7 +24,7 @@ pub struct Builder {
     deadline: Duration,
     connect_timeout: Duration,
     cluster_id: Option<ClusterId>,
-    consistency: Consistency,
+    consistency: Option<Consistency>,
     connector: Arc<dyn Connector>,
     discovers: bool,
     seed: Option<u64>,
@@ -40,7 +40,7 @@ impl Builder {
             deadline: DEADLINE_DEFAULT,
             connect_timeout: CONNECT_TIMEOUT_DEFAULT,
             cluster_id: None,
-            consistency: Consistency::default(),
+            consistency: None,
             connector: Arc::new(TcpConnector),
             discovers: true,
             seed: None,
@@ -84,9 +84,12 @@ impl Builder {
     }
 
     /// How fresh the answers to reads have to be, unless [`Client::with_consistency`] says otherwise.
+    ///
+    /// Otherwise they are not older than the newest state that the client or one of its clones has seen, in answers to
+    /// writes and reads: it reads what it wrote, on every member, and never goes back in time.
     #[must_use]
     pub fn consistency(mut self, consistency: Consistency) -> Self {
-        self.consistency = consistency;
+        self.consistency = Some(consistency);
         self
     }
 

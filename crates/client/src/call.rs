@@ -1,19 +1,20 @@
 //! One request, from the first attempt to its end: which member is asked when, and when to stop.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use prost::Message;
 use quorate_model::{ClusterId, DoorAddress, limits};
 use quorate_proto::convert::InvalidField;
-use rand::rngs::SmallRng;
+use rand::{RngExt as _, rngs::SmallRng};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
     Answer, Connector, Error, Header,
+    backoff::Backoff,
     seen::{Seen, State},
 };
 
@@ -103,6 +104,16 @@ impl Caller {
         Instant::now() + self.deadline
     }
 
+    /// A random number.
+    pub(crate) fn draw(&self) -> u64 {
+        self.rng().random()
+    }
+
+    /// How long to wait before all members are asked again.
+    pub(crate) fn draw_wait(&self, backoff: &mut Backoff) -> Duration {
+        backoff.draw(&mut self.rng())
+    }
+
     /// Sends `request` until a member takes it or the time is up.
     pub(crate) async fn call<Q, M, T, F, R>(&self, purpose: Purpose, request: Q, send: F) -> Result<Answer<T>, Error>
     where
@@ -151,7 +162,8 @@ impl Caller {
                 }
             }
             let last = last.expect("a client has at least one endpoint");
-            course.next_round(last, &self.rng).await?;
+            let wait = self.draw_wait(course.backoff());
+            course.next_round(last, wait).await?;
         }
     }
 
@@ -205,6 +217,10 @@ impl Caller {
             epoch: header.epoch,
             revision: header.revision,
         });
+    }
+
+    fn rng(&self) -> MutexGuard<'_, SmallRng> {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

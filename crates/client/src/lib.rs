@@ -29,8 +29,10 @@ mod connector;
 mod error;
 mod registration;
 mod seen;
+mod session;
 #[cfg(test)]
 mod testing;
+mod write;
 
 pub use quorate_model as model;
 pub use quorate_proto::{
@@ -39,10 +41,13 @@ pub use quorate_proto::{
 };
 
 pub use answer::{
-    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
+    Answer, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, Registered, Role,
+    ServiceSummary, Status,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
-pub use client::Client;
+pub use client::{Client, SnapshotStream};
 pub use connector::{BoxIo, Connecting, Connector, Io, TcpConnector};
 pub use error::Error;
 pub use registration::Registration;
+pub use session::{Session, SessionOptions};
+pub use write::{Write, Written};

@@ -16,6 +16,7 @@ use quorate_proto::{
         self as pb, ResponseHeader,
         leases_server::{Leases, LeasesServer},
         registry_server::{Registry, RegistryServer},
+        write_batch_response::{Done, Failed, ItemOutcome, item_outcome},
     },
     status::Reason,
 };
@@ -47,6 +48,12 @@ pub(crate) struct Script {
     pub(crate) timeouts: Mutex<Vec<String>>,
     /// Each registration so far.
     pub(crate) registrations: Mutex<Vec<pb::RegisterRequest>>,
+    /// Each batch so far.
+    pub(crate) batches: Mutex<Vec<pb::WriteBatchRequest>>,
+    /// What the items of the next batches come to, first to last; done, if nothing is told.
+    pub(crate) failures: Mutex<VecDeque<Vec<Option<Reason>>>>,
+    /// The incarnation of each lease that was asked for.
+    pub(crate) incarnations: Mutex<Vec<u64>>,
     /// Each read so far asked for an answer that fresh.
     pub(crate) consistencies: Mutex<Vec<Option<pb::Consistency>>>,
 }
@@ -168,12 +175,35 @@ impl Registry for Script {
         }))
     }
 
+    async fn write_batch(
+        &self,
+        request: Request<pb::WriteBatchRequest>,
+    ) -> Result<Response<pb::WriteBatchResponse>, Status> {
+        self.batches.lock().unwrap().push(request.get_ref().clone());
+        let header = self.act(request.metadata()).await?;
+        let mut failures = self
+            .failures
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_default()
+            .into_iter();
+        let outcomes = request
+            .get_ref()
+            .items
+            .iter()
+            .map(|_| outcome(failures.next().flatten()));
+        Ok(Response::new(pb::WriteBatchResponse {
+            header,
+            outcomes: outcomes.collect(),
+        }))
+    }
+
     unscripted! {
         pb:
         update UpdateRequest UpdateResponse,
         deregister DeregisterRequest DeregisterResponse,
         set_availability SetAvailabilityRequest SetAvailabilityResponse,
-        write_batch WriteBatchRequest WriteBatchResponse,
         get_instance GetInstanceRequest GetInstanceResponse,
         resolve ResolveRequest ResolveResponse,
         pick PickRequest PickResponse,
@@ -187,6 +217,7 @@ impl Leases for Script {
         &self,
         request: Request<pb::GrantLeaseRequest>,
     ) -> Result<Response<pb::GrantLeaseResponse>, Status> {
+        self.incarnations.lock().unwrap().push(request.get_ref().incarnation);
         let header = self.act(request.metadata()).await?;
         Ok(Response::new(pb::GrantLeaseResponse {
             header,
@@ -281,6 +312,21 @@ fn listener() -> (DoorAddress, tokio::net::TcpListener) {
     listener.set_nonblocking(true).unwrap();
     let address = DoorAddress::try_from(listener.local_addr().unwrap()).unwrap();
     (address, tokio::net::TcpListener::from_std(listener).unwrap())
+}
+
+/// What an item of a batch came to: done, unless it failed for a reason.
+fn outcome(failure: Option<Reason>) -> ItemOutcome {
+    let outcome = match failure {
+        None => item_outcome::Outcome::Done(Done {
+            revision: 9,
+            ..Default::default()
+        }),
+        Some(reason) => item_outcome::Outcome::Failed(Failed {
+            reason: reason.word().to_owned(),
+            message: "no".to_owned(),
+        }),
+    };
+    ItemOutcome { outcome: Some(outcome) }
 }
 
 /// A registration of no particular content.

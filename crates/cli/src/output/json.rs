@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use quorate_client::{Answer, Changed, Deregistered, Header, Instances, Member, Registered, ServiceSummary, Status};
-use quorate_model::{Endpoint, Incarnation, Instance, LogIndex};
+use quorate_model::{Endpoint, Found, Incarnation, LogIndex};
 use serde::Serialize;
 
 /// Who answered, from which state.
@@ -123,6 +123,8 @@ pub(crate) struct StatusView {
     pub(super) services: u64,
     pub(super) instances: u64,
     pub(super) members: Vec<MemberView>,
+    pub(super) read_only: String,
+    pub(super) free_disk_bytes: Option<u64>,
 }
 
 /// One member.
@@ -191,8 +193,8 @@ impl From<&Answer<Instances>> for InstancesView {
     }
 }
 
-impl From<&Instance> for InstanceView {
-    fn from(instance: &Instance) -> Self {
+impl From<&Found> for InstanceView {
+    fn from(instance: &Found) -> Self {
         let (key, spec) = (instance.key(), instance.spec());
         let metadata = spec.metadata().iter();
         Self {
@@ -201,7 +203,7 @@ impl From<&Instance> for InstanceView {
             id: key.id.to_string(),
             version: optional(spec.version()),
             endpoints: spec.endpoints().iter().map(EndpointView::from).collect(),
-            weight: spec.weight().get(),
+            weight: instance.weight().get(),
             region: optional(spec.locality().region.as_ref()),
             zone: optional(spec.locality().zone.as_ref()),
             metadata: metadata
@@ -259,6 +261,8 @@ impl From<&Answer<Status>> for StatusView {
             services: status.services,
             instances: status.instances,
             members: status.members.iter().map(MemberView::from).collect(),
+            read_only: status.read_only.clone().unwrap_or_default(),
+            free_disk_bytes: status.free_disk_bytes,
         }
     }
 }

@@ -7,8 +7,9 @@ use quorate_client::{
     Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
 };
 use quorate_model::{
-    Availability, ClusterId, Endpoints, Epoch, Generation, Holder, Incarnation, Instance, InstanceKey, InstanceParts,
-    InstanceSpec, Locality, LogIndex, MemberId, Metadata, Revision, SpecParts, StateHash, Tags, Term, Weight,
+    Availability, ClusterId, Endpoints, Epoch, Found, Generation, Holder, Incarnation, Instance, InstanceKey,
+    InstanceParts, InstanceSpec, Locality, LogIndex, MemberId, Metadata, Revision, SpecParts, StateHash, Tags, Term,
+    Weight,
 };
 
 use super::*;
@@ -69,8 +70,8 @@ fn endpoints(list: &[(&str, u16, Option<&str>)]) -> Endpoints {
     list.iter().map(endpoint).collect::<Vec<_>>().try_into().unwrap()
 }
 
-fn instance(id: &str, availability: Availability, parts: SpecParts) -> Instance {
-    Instance::new(InstanceParts {
+fn instance(id: &str, availability: Availability, parts: SpecParts) -> Found {
+    Found::undisturbed(Instance::new(InstanceParts {
         key: InstanceKey {
             namespace: "default".parse().unwrap(),
             service: "payments".parse().unwrap(),
@@ -82,11 +83,11 @@ fn instance(id: &str, availability: Availability, parts: SpecParts) -> Instance 
         modify_revision: Revision::new(42),
         generation: Generation::new(41),
         registered_at_ms: 1_760_000_000_000,
-    })
+    }))
 }
 
 /// One instance of which everything is told, and one of which nothing is.
-fn instances() -> Vec<Instance> {
+fn instances() -> Vec<Found> {
     let full = SpecParts {
         version: Some("1.2.3".parse().unwrap()),
         weight: Weight::new(10),
@@ -199,6 +200,8 @@ fn status_prints_the_member_and_its_cluster() {
         services: 1,
         instances: 2,
         members: vec![member(1, true, Some(43)), member(2, true, None), member(3, false, None)],
+        read_only: Some("on member 2, there is too little".to_owned()),
+        free_disk_bytes: Some(5 << 30),
     };
     check("status", &StatusView::from(&answer(status)));
 }

@@ -1,6 +1,6 @@
 //! From messages to answers: a message that says less or other than the contract promises is an error.
 
-use quorate_model::{Epoch, Generation, Instance, InvalidValue, LogIndex, Revision, StateHash, Term};
+use quorate_model::{Epoch, Found, Generation, InvalidValue, LogIndex, Revision, StateHash, Term};
 use quorate_proto::{
     cluster as cluster_pb,
     convert::{Field as _, InvalidField},
@@ -20,7 +20,7 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Answer<T> {
-    fn new(header: Option<pb::ResponseHeader>, value: T) -> Result<Self, InvalidField> {
+    pub(crate) fn new(header: Option<pb::ResponseHeader>, value: T) -> Result<Self, InvalidField> {
         let message = header.ok_or_else(|| InvalidField::missing("header", "who answered"))?;
         let header = Header::try_from(message).map_err(|error| error.within("header"))?;
         Ok(Self { header, value })
@@ -62,13 +62,7 @@ impl TryFrom<pb::RegisterResponse> for Answer<Registered> {
     type Error = InvalidField;
 
     fn try_from(message: pb::RegisterResponse) -> Result<Self, InvalidField> {
-        let change = match pb::RegisterChange::try_from(message.change) {
-            Ok(pb::RegisterChange::Created) => Change::Created,
-            Ok(pb::RegisterChange::Updated) => Change::Updated,
-            Ok(pb::RegisterChange::Unchanged) => Change::Unchanged,
-            Ok(pb::RegisterChange::Replaced) => Change::Replaced,
-            Ok(pb::RegisterChange::Unspecified) | Err(_) => return Err(unknown("change", message.change)),
-        };
+        let change = change("change", message.change)?;
         let generation = Generation::new(message.generation);
         Self::new(message.header, Registered { generation, change })
     }
@@ -101,27 +95,28 @@ impl TryFrom<pb::DeregisterResponse> for Answer<Deregistered> {
     }
 }
 
-impl TryFrom<pb::GetInstanceResponse> for Answer<Instance> {
+impl TryFrom<pb::GetInstanceResponse> for Answer<Found> {
     type Error = InvalidField;
 
     fn try_from(message: pb::GetInstanceResponse) -> Result<Self, InvalidField> {
         let instance = message
             .instance
             .ok_or_else(|| InvalidField::missing("instance", "the instance"))?;
-        let instance = Instance::try_from(instance).map_err(|error| error.within("instance"))?;
+        let instance = Found::try_from(instance).map_err(|error| error.within("instance"))?;
         Self::new(message.header, instance)
     }
 }
 
-impl TryFrom<pb::ResolveResponse> for Answer<Instances> {
+impl TryFrom<pb::ResolveResponse> for Answer<Page<Instances>> {
     type Error = InvalidField;
 
     fn try_from(message: pb::ResolveResponse) -> Result<Self, InvalidField> {
-        let value = Instances {
+        let part = Instances {
             service_known: message.service_known,
             instances: list("instances", message.instances)?,
         };
-        Self::new(message.header, value)
+        let next_page_token = message.next_page_token;
+        Self::new(message.header, Page { part, next_page_token })
     }
 }
 
@@ -174,6 +169,8 @@ impl TryFrom<cluster_pb::StatusResponse> for Answer<Status> {
             services: message.services,
             instances: message.instances,
             members: list("members", message.members)?,
+            read_only: Some(message.read_only).filter(|reason| !reason.is_empty()),
+            free_disk_bytes: message.free_disk_bytes,
         };
         Self::new(message.header, value)
     }
@@ -190,6 +187,16 @@ impl TryFrom<cluster_pb::Member> for Member {
             voter: message.voter,
             matched_index: message.matched_index.map(LogIndex::new),
         })
+    }
+}
+
+pub(super) fn change(field: &'static str, number: i32) -> Result<Change, InvalidField> {
+    match pb::RegisterChange::try_from(number) {
+        Ok(pb::RegisterChange::Created) => Ok(Change::Created),
+        Ok(pb::RegisterChange::Updated) => Ok(Change::Updated),
+        Ok(pb::RegisterChange::Unchanged) => Ok(Change::Unchanged),
+        Ok(pb::RegisterChange::Replaced) => Ok(Change::Replaced),
+        Ok(pb::RegisterChange::Unspecified) | Err(_) => Err(unknown(field, number)),
     }
 }
 

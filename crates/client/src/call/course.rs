@@ -1,11 +1,7 @@
 //! The course of one request: how much time there is, what has gone wrong so far, and when to stop.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use rand::rngs::SmallRng;
 use tokio::time::Instant;
 
 use super::{Failure, Purpose};
@@ -94,13 +90,15 @@ impl Course {
         Ok(failure)
     }
 
-    /// Waits for the next round, unless it would come too late or make no sense.
-    pub(super) async fn next_round(&mut self, last: Failure, rng: &Mutex<SmallRng>) -> Result<(), Error> {
+    /// How long to wait between rounds.
+    pub(super) fn backoff(&mut self) -> &mut Backoff {
+        &mut self.backoff
+    }
+
+    /// Waits at least so long for the next round, unless it would come too late or make no sense.
+    pub(super) async fn next_round(&mut self, last: Failure, wait: Duration) -> Result<(), Error> {
         self.unreachable_rounds = if self.reached { 0 } else { self.unreachable_rounds + 1 };
-        let drawn = self
-            .backoff
-            .draw(&mut rng.lock().unwrap_or_else(PoisonError::into_inner));
-        let wait = drawn.max(self.retry_after);
+        let wait = wait.max(self.retry_after);
         if wait >= self.remaining() || self.unreachable_rounds >= UNREACHABLE_ROUNDS_MAX {
             return Err(self.end(last));
         }

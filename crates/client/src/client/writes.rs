@@ -3,7 +3,7 @@
 use quorate_model::{Availability, Generation, InstanceId, InstancePatch, ServiceName};
 use quorate_proto::{
     registry as pb,
-    request::{Deregister, Register, SetAvailability, Update},
+    request::{Deregister, Keyed, Register, SetAvailability, Update},
 };
 
 use super::{Client, registry};
@@ -13,24 +13,47 @@ use crate::{Answer, Changed, Deregistered, Error, Registered, Registration, call
 
 impl Client {
     /// Makes an instance known, or renews the claim to it.
+    ///
+    /// Registering the same again, by the same owner and incarnation, changes nothing; other content is an update of
+    /// the same generation. Another incarnation begins a new generation.
+    ///
+    /// ```no_run
+    /// # async fn example(client: quorate_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use quorate_client::model::{Endpoint, InstanceSpec, SpecParts};
+    ///
+    /// let endpoint = Endpoint { address: "10.0.0.1".parse()?, port: "8080".parse()?, protocol: None };
+    /// let mut parts = SpecParts::new(endpoint.into());
+    /// parts.version = Some("1.4.0".parse()?);
+    /// let spec = InstanceSpec::new(parts)?;
+    /// let registered = client.register(&"payments".parse()?, &"payments-1".parse()?, spec.into()).await?;
+    /// println!("generation {}", registered.value.generation);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `ALREADY_EXISTS` if another owner holds the id and the registration does not take it
+    /// over, with `LIMIT_EXCEEDED` if there are too many; [`Error::Unavailable`] with `READ_ONLY` while the cluster is
+    /// short of disk.
     pub async fn register(
         &self,
         service: &ServiceName,
         id: &InstanceId,
         registration: Registration,
     ) -> Result<Answer<Registered>, Error> {
-        let request = Register {
-            key: self.key(service, id),
-            spec: registration.spec,
-            takeover: registration.takeover,
-            lifetime: registration.lifetime,
-        };
-        let request = pb::RegisterRequest::from(request);
+        let write = self.to_register(service, id, registration);
+        let request = pb::RegisterRequest::from(Keyed::unkeyed(write));
         let send = |channel, request| async move { registry(channel).register(request).await };
         self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Changes parts of an instance. With a `generation`, only if that one is the current one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `NOT_FOUND` if there is no such instance, with `STALE_GENERATION` if it has another
+    /// generation by now.
     pub async fn update(
         &self,
         service: &ServiceName,
@@ -38,26 +61,36 @@ impl Client {
         generation: Option<Generation>,
         patch: InstancePatch,
     ) -> Result<Answer<Changed>, Error> {
-        let key = self.key(service, id);
-        let request = pb::UpdateRequest::from(Update { key, generation, patch });
+        let write = self.to_update(service, id, generation, patch);
+        let request = pb::UpdateRequest::from(Keyed::unkeyed(write));
         let send = |channel, request| async move { registry(channel).update(request).await };
         self.caller.call(Purpose::Change, request, send).await
     }
 
-    /// Takes an instance out of the catalog. With a `generation`, only if that one is the current one.
+    /// Takes an instance out of the catalog. With a `generation`, only if that one is the current one. One that is not
+    /// there is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `STALE_GENERATION` if it has another generation by now.
     pub async fn deregister(
         &self,
         service: &ServiceName,
         id: &InstanceId,
         generation: Option<Generation>,
     ) -> Result<Answer<Deregistered>, Error> {
-        let key = self.key(service, id);
-        let request = pb::DeregisterRequest::from(Deregister { key, generation });
+        let write = self.to_deregister(service, id, generation);
+        let request = pb::DeregisterRequest::from(Keyed::unkeyed(write));
         let send = |channel, request| async move { registry(channel).deregister(request).await };
         self.caller.call(Purpose::Change, request, send).await
     }
 
     /// States whether an instance is meant to get traffic. With a `generation`, only if that one is the current one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `NOT_FOUND` if there is no such instance, with `STALE_GENERATION` if it has another
+    /// generation by now.
     pub async fn set_availability(
         &self,
         service: &ServiceName,
@@ -65,12 +98,60 @@ impl Client {
         generation: Option<Generation>,
         availability: Availability,
     ) -> Result<Answer<Changed>, Error> {
-        let request = pb::SetAvailabilityRequest::from(SetAvailability {
-            key: self.key(service, id),
-            generation,
-            availability,
-        });
+        let write = self.to_set_availability(service, id, generation, availability);
+        let request = pb::SetAvailabilityRequest::from(Keyed::unkeyed(write));
         let send = |channel, request| async move { registry(channel).set_availability(request).await };
         self.caller.call(Purpose::Change, request, send).await
+    }
+
+    pub(crate) fn to_register(&self, service: &ServiceName, id: &InstanceId, registration: Registration) -> Register {
+        let key = self.key(service, id);
+        let Registration {
+            spec,
+            takeover,
+            lifetime,
+        } = registration;
+        Register {
+            key,
+            spec,
+            takeover,
+            lifetime,
+        }
+    }
+
+    pub(crate) fn to_update(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        generation: Option<Generation>,
+        patch: InstancePatch,
+    ) -> Update {
+        let key = self.key(service, id);
+        Update { key, generation, patch }
+    }
+
+    pub(crate) fn to_deregister(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        generation: Option<Generation>,
+    ) -> Deregister {
+        let key = self.key(service, id);
+        Deregister { key, generation }
+    }
+
+    pub(crate) fn to_set_availability(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        generation: Option<Generation>,
+        availability: Availability,
+    ) -> SetAvailability {
+        let key = self.key(service, id);
+        SetAvailability {
+            key,
+            generation,
+            availability,
+        }
     }
 }
