@@ -2,7 +2,7 @@
 
 use quorate_client::{Change, Client, Error, Lifetime, Reason, Registration};
 use quorate_model::{
-    Availability, Consistency, Filter, Incarnation, Include, Instance, InstancePatch, Metadata, Patch, Selectors,
+    Availability, Consistency, Filter, Found, Incarnation, Include, InstancePatch, Metadata, Patch, Selectors,
     SpecParts, Tags, Takeover, Weight,
 };
 use quorate_proto::registry as pb;
@@ -465,7 +465,7 @@ fn described(version: &str, zone: &str, tags: &[&str]) -> SpecParts {
     parts
 }
 
-async fn read(client: &Client, name: &str) -> Result<Instance, Error> {
+async fn read(client: &Client, name: &str) -> Result<Found, Error> {
     let answer = client
         .with_consistency(Consistency::Linearizable)
         .get_instance(&service("s"), &id(name))

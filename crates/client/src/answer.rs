@@ -7,10 +7,12 @@ use quorate_model::{
 mod batch;
 mod lease;
 mod parse;
+mod pick;
 
 pub(crate) use batch::Outcomes;
 pub(crate) use lease::Granted;
 pub use lease::LeaseState;
+pub use pick::Picked;
 pub(crate) use parse::Page;
 
 /// An answer: who gave it, from which state, and what it says.
@@ -95,6 +97,15 @@ pub struct Instances {
     pub service_known: bool,
     /// Those asked for, in the order of their ids.
     pub instances: Vec<Found>,
+}
+
+/// One instance of a service, chosen among several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picked {
+    /// Whether the service has any instance at all, wanted or not.
+    pub service_known: bool,
+    /// The instance; absent if none could be chosen.
+    pub instance: Option<Found>,
 }
 
 /// One service of a namespace.

@@ -1,7 +1,10 @@
 //! One request, from the first attempt to its end: which member is asked when, and when to stop.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -64,6 +67,7 @@ pub(crate) struct Caller {
     cluster_id: OnceLock<ClusterId>,
     seen: Seen,
     rng: Mutex<SmallRng>,
+    turn: AtomicU64,
 }
 
 // === impl Purpose ===
@@ -91,6 +95,7 @@ impl Caller {
             cluster_id: parts.cluster_id.map(OnceLock::from).unwrap_or_default(),
             seen: Seen::default(),
             rng: Mutex::new(parts.rng),
+            turn: AtomicU64::new(0),
         }
     }
 
@@ -107,6 +112,11 @@ impl Caller {
     /// A random number.
     pub(crate) fn draw(&self) -> u64 {
         self.rng().random()
+    }
+
+    /// A number that goes up by one each time.
+    pub(crate) fn next_turn(&self) -> u64 {
+        self.turn.fetch_add(1, Ordering::Relaxed)
     }
 
     /// How long to wait before all members are asked again.

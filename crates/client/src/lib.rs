@@ -41,7 +41,7 @@ pub use quorate_proto::{
 };
 
 pub use answer::{
-    Answer, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, Registered, Role,
+    Answer, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, Picked, Registered, Role,
     ServiceSummary, Status,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};

@@ -8,7 +8,8 @@ use quorate_proto::{
 };
 
 use super::{
-    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
+    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Picked, Registered, Role, ServiceSummary,
+    Status,
 };
 
 /// A page of a listing, and where the next one begins.
@@ -117,6 +118,19 @@ impl TryFrom<pb::ResolveResponse> for Answer<Page<Instances>> {
         };
         let next_page_token = message.next_page_token;
         Self::new(message.header, Page { part, next_page_token })
+    }
+}
+
+impl TryFrom<pb::PickResponse> for Answer<Picked> {
+    type Error = InvalidField;
+
+    fn try_from(message: pb::PickResponse) -> Result<Self, InvalidField> {
+        let instance = message.instance.map(Found::try_from).transpose();
+        let value = Picked {
+            service_known: message.service_known,
+            instance: instance.map_err(|error| error.within("instance"))?,
+        };
+        Self::new(message.header, value)
     }
 }
 
