@@ -7,12 +7,16 @@
 use bincode::Options as _;
 use bytes::Bytes;
 use openraft::EntryPayload;
+use quorate_model::LogTime;
 use quorate_storage::{CodecError, ENTRY_LEN_MAX, EntryCodec};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::type_config::{
-    Calling, EncodedCommand, Entry, LeaderId, LogId, MemberInfo, Membership, StoredMembership, TypeConfig, Vote,
-};
+use crate::type_config::{EncodedCommand, Entry, LeaderId, LogId, TypeConfig, Vote};
+
+mod membership;
+
+use membership::{MembershipV1, MembershipV2, has_successor};
+pub(crate) use membership::{decode_membership, encode_membership};
 
 /// The schema of everything below.
 const SCHEMA: u8 = 1;
@@ -25,7 +29,16 @@ impl EntryCodec<TypeConfig> for Codec {
     fn encode_entry(entry: &Entry) -> Result<Bytes, CodecError> {
         let payload = match &entry.payload {
             EntryPayload::Blank => PayloadV1::Blank,
-            EntryPayload::Normal(command) => PayloadV1::Command(command.as_bytes().clone()),
+            EntryPayload::Normal(command) if command.stamp() == LogTime::ZERO => {
+                PayloadV1::Command(command.as_bytes().clone())
+            }
+            EntryPayload::Normal(command) => PayloadV1::StampedCommand {
+                stamp_ms: command.stamp().as_ms(),
+                bytes: command.as_bytes().clone(),
+            },
+            EntryPayload::Membership(membership) if has_successor(membership) => {
+                PayloadV1::MembershipV2(membership.into())
+            }
             EntryPayload::Membership(membership) => PayloadV1::Membership(membership.into()),
         };
         encode(&EntryV1 {
@@ -38,8 +51,12 @@ impl EntryCodec<TypeConfig> for Codec {
         let entry: EntryV1 = decode(&bytes)?;
         let payload = match entry.payload {
             PayloadV1::Blank => EntryPayload::Blank,
-            PayloadV1::Command(bytes) => EntryPayload::Normal(EncodedCommand::new(bytes)),
+            PayloadV1::Command(bytes) => EntryPayload::Normal(EncodedCommand::new(LogTime::ZERO, bytes)),
+            PayloadV1::StampedCommand { stamp_ms, bytes } => {
+                EntryPayload::Normal(EncodedCommand::new(LogTime::from_ms(stamp_ms), bytes))
+            }
             PayloadV1::Membership(membership) => EntryPayload::Membership(membership.try_into()?),
+            PayloadV1::MembershipV2(membership) => EntryPayload::Membership(membership.try_into()?),
         };
         Ok(Entry {
             log_id: entry.log_id.into(),
@@ -77,37 +94,27 @@ impl EntryCodec<TypeConfig> for Codec {
     }
 }
 
-/// The membership as a snapshot carries it: with the entry that it comes from.
-pub(crate) fn encode_membership(membership: &StoredMembership) -> Result<Vec<u8>, CodecError> {
-    let stored = StoredMembershipV1 {
-        log_id: membership.log_id().as_ref().map(Into::into),
-        membership: membership.membership().into(),
-    };
-    encode(&stored).map(Into::into)
-}
-
-/// See [`encode_membership`].
-pub(crate) fn decode_membership(bytes: &[u8]) -> Result<StoredMembership, CodecError> {
-    let stored: StoredMembershipV1 = decode(bytes)?;
-    Ok(StoredMembership::new(
-        stored.log_id.map(Into::into),
-        stored.membership.try_into()?,
-    ))
-}
-
 fn options() -> impl bincode::Options {
     bincode::DefaultOptions::new().with_limit(ENTRY_LEN_MAX as u64)
 }
 
 fn encode(value: &impl Serialize) -> Result<Bytes, CodecError> {
-    let mut bytes = vec![SCHEMA];
+    encode_as(SCHEMA, value)
+}
+
+fn encode_as(schema: u8, value: &impl Serialize) -> Result<Bytes, CodecError> {
+    let mut bytes = vec![schema];
     options().serialize_into(&mut bytes, value).map_err(CodecError::new)?;
     Ok(bytes.into())
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    decode_as(SCHEMA, bytes)
+}
+
+fn decode_as<T: DeserializeOwned>(schema: u8, bytes: &[u8]) -> Result<T, CodecError> {
     match bytes.split_first() {
-        Some((&SCHEMA, payload)) => options().deserialize(payload).map_err(CodecError::new),
+        Some((found, payload)) if *found == schema => options().deserialize(payload).map_err(CodecError::new),
         Some((schema, _)) => Err(CodecError::new(format_args!(
             "unknown schema {schema}: written by a newer version"
         ))),
@@ -143,26 +150,8 @@ enum PayloadV1 {
     Blank,
     Command(Bytes),
     Membership(MembershipV1),
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredMembershipV1 {
-    log_id: Option<LogIdV1>,
-    membership: MembershipV1,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MembershipV1 {
-    configs: Vec<Vec<u64>>,
-    members: Vec<MemberV1>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MemberV1 {
-    id: u64,
-    peer_address: String,
-    client_address: String,
-    promote: bool,
+    MembershipV2(MembershipV2),
+    StampedCommand { stamp_ms: u64, bytes: Bytes },
 }
 
 // --- conversions ---
@@ -186,55 +175,6 @@ impl From<LogIdV1> for LogId {
             },
             log_id.index,
         )
-    }
-}
-
-impl From<&Membership> for MembershipV1 {
-    fn from(membership: &Membership) -> Self {
-        let configs = membership.get_joint_config().iter();
-        Self {
-            configs: configs.map(|ids| ids.iter().copied().collect()).collect(),
-            members: membership.nodes().map(|(id, info)| MemberV1::new(*id, info)).collect(),
-        }
-    }
-}
-
-impl TryFrom<MembershipV1> for Membership {
-    type Error = CodecError;
-
-    fn try_from(membership: MembershipV1) -> Result<Self, CodecError> {
-        let configs = membership
-            .configs
-            .into_iter()
-            .map(|ids| ids.into_iter().collect())
-            .collect();
-        let members = membership.members.into_iter().map(MemberV1::parse);
-        let members: std::collections::BTreeMap<u64, MemberInfo> = members.collect::<Result<_, _>>()?;
-        // The initial membership has no configuration at all, which the checked constructor refuses.
-        if members.is_empty() {
-            return Ok(Self::default());
-        }
-        Self::new(configs, members).map_err(CodecError::new)
-    }
-}
-
-impl MemberV1 {
-    fn new(id: u64, info: &MemberInfo) -> Self {
-        Self {
-            id,
-            peer_address: info.peer_address.to_string(),
-            client_address: info.client_address.to_string(),
-            promote: info.calling == Calling::Voter,
-        }
-    }
-
-    fn parse(self) -> Result<(u64, MemberInfo), CodecError> {
-        let info = MemberInfo {
-            peer_address: self.peer_address.parse().map_err(CodecError::new)?,
-            client_address: self.client_address.parse().map_err(CodecError::new)?,
-            calling: if self.promote { Calling::Voter } else { Calling::Learner },
-        };
-        Ok((self.id, info))
     }
 }
 

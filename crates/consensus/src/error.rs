@@ -15,6 +15,9 @@ pub enum ProposeError {
     /// The command was not appended in time: too much was to be appended before it.
     #[error("it was not appended in time: the leader has too much to write")]
     TimedOut,
+    /// The command was not appended: it would make the state grow, and the disk of a voter is nearly full.
+    #[error("the cluster takes nothing that makes it grow: {0}")]
+    ReadOnly(String),
     /// The command may or may not have taken effect, or may still do so.
     #[error("the outcome is unknown: {0}")]
     OutcomeUnknown(String),
@@ -48,6 +51,26 @@ pub enum MembershipError {
     OutcomeUnknown(String),
 }
 
+/// What an operator wanted of the members was not done, or it is not known whether it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// Nothing was done: the member that was asked does not lead.
+    #[error("not the leader")]
+    NotLeader(Option<MemberId>),
+    /// Nothing was done, for now: another change is under way, or what the leader needs is out of reach.
+    #[error("{0}")]
+    Busy(String),
+    /// Nothing was done, and will not be while things are as they are.
+    #[error("{0}")]
+    Refused(String),
+    /// It may or may not take effect.
+    #[error("the outcome is unknown: {0}")]
+    OutcomeUnknown(String),
+    /// Nothing was done: there is no such member.
+    #[error("there is no such member")]
+    NotFound,
+}
+
 /// The raft node could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -56,10 +79,27 @@ pub enum StartError {
     Timing(String),
     /// The log, the vote or the snapshot do not fit together, or cannot be read.
     #[error(
-        "the stored state is damaged ({0}): move the data directory away and join again as a new member, at an \
-         address that no member has"
+        "the stored state is damaged ({0}): move the data directory away and join again as a new member, with \
+         --replace and the id of this one"
     )]
     Storage(String),
+    /// The log ends before what this member had told another one to be durable. Taking part would endanger what was
+    /// committed by its word.
+    #[error(
+        "the log of this member has lost entries that it had acknowledged: it ends {ends}, and member {remembered_by} \
+         was told {acknowledged}. Remove it (`quorate member remove {member}`), wipe the directory and join as a new \
+         member"
+    )]
+    EntriesLost {
+        /// This member.
+        member: MemberId,
+        /// Where its log ends.
+        ends: String,
+        /// The member that remembers more.
+        remembered_by: MemberId,
+        /// What that one was told.
+        acknowledged: String,
+    },
     /// The cluster could not be founded.
     #[error("the cluster could not be founded: {0}")]
     Bootstrap(String),

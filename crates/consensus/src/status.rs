@@ -1,5 +1,7 @@
 //! How a raft node sees itself and its cluster.
 
+use std::time::Duration;
+
 use openraft::ServerState;
 use quorate_model::{LogIndex, MemberId, Term};
 
@@ -27,12 +29,14 @@ pub struct Status {
 pub struct Member {
     /// Its id.
     pub id: MemberId,
-    /// Where it is found, and what it is meant to become.
+    /// Where it is found, and what it is meant to be.
     pub info: MemberInfo,
     /// What it is.
     pub role: MemberRole,
     /// The last entry that is known to be durable there; only the leader knows.
     pub matched: Option<LogIndex>,
+    /// How long ago it last answered; only the leader knows, and it says nothing of itself.
+    pub last_heard: Option<Duration>,
 }
 
 /// What a member is in the membership.

@@ -4,12 +4,15 @@ use std::fmt;
 
 use bytes::Bytes;
 use openraft::{alias, impls};
-use quorate_model::{DoorAddress, Revision};
+use quorate_model::{DoorAddress, LogTime, MemberId, Revision};
 use quorate_state::Outcome;
 
-/// A command as the leader encoded it. Followers store and ship these bytes as they are.
+/// A command as the leader encoded it, and when. Followers store and ship both as they are.
 #[derive(Clone, PartialEq, Eq)]
-pub struct EncodedCommand(Bytes);
+pub struct EncodedCommand {
+    stamp: LogTime,
+    bytes: Bytes,
+}
 
 /// What applying a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +30,21 @@ pub struct MemberInfo {
     pub peer_address: DoorAddress,
     /// Where clients reach it.
     pub client_address: DoorAddress,
-    /// What it is meant to become.
+    /// What it is meant to be.
     pub calling: Calling,
 }
 
-/// What a member is meant to become once it has caught up.
+/// What a member is meant to be once it has caught up. Part of the membership, so that whoever leads goes on with
+/// what was meant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Calling {
-    /// It is promoted and votes.
+    /// It votes.
     #[default]
     Voter,
     /// It stays a learner: a read replica.
     Learner,
+    /// It takes the place of this member, which goes. Once it has, it is a voter.
+    Successor(MemberId),
 }
 
 openraft::declare_raft_types!(
@@ -61,20 +67,25 @@ pub(crate) type SnapshotMeta = alias::SnapshotMetaOf<TypeConfig>;
 // === impl EncodedCommand ===
 
 impl EncodedCommand {
-    /// Wraps the bytes that [`quorate_state::Command::encode`] made.
-    pub fn new(bytes: Bytes) -> Self {
-        Self(bytes)
+    /// Puts the stamp of the leader that proposes it on the bytes that [`quorate_state::Command::encode`] made.
+    pub fn new(stamp: LogTime, bytes: Bytes) -> Self {
+        Self { stamp, bytes }
+    }
+
+    /// The log time at which it was proposed. Zero, which moves no time, if it is from before there was log time.
+    pub fn stamp(&self) -> LogTime {
+        self.stamp
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &Bytes {
-        &self.0
+        &self.bytes
     }
 
     /// The bytes.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.bytes
     }
 }
 
@@ -86,7 +97,7 @@ impl fmt::Debug for EncodedCommand {
 
 impl fmt::Display for EncodedCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command of {} bytes", self.0.len())
+        write!(f, "command of {} bytes at {}", self.bytes.len(), self.stamp)
     }
 }
 

@@ -3,27 +3,38 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::type_config::{Calling, MemberInfo, Membership, StoredMembership};
 
 fn log_id() -> LogId {
     LogId::new(LeaderId { term: 3, node_id: 2 }, 300)
 }
 
 fn membership() -> Membership {
+    membership_with(Calling::Learner)
+}
+
+fn membership_with(calling: Calling) -> Membership {
     let info = |port: u16, calling| MemberInfo {
         peer_address: format!("10.0.0.1:{port}").parse().unwrap(),
         client_address: "db.example:7300".parse().unwrap(),
         calling,
     };
-    let members = BTreeMap::from([(1, info(7400, Calling::Voter)), (2, info(7401, Calling::Learner))]);
+    let members = BTreeMap::from([(1, info(7400, Calling::Voter)), (2, info(7401, calling))]);
     Membership::new(vec![BTreeSet::from([1])], members).unwrap()
 }
 
+fn successor() -> Calling {
+    Calling::Successor(9.try_into().unwrap())
+}
+
 fn entries() -> Vec<Entry> {
-    let command = EncodedCommand::new(Bytes::from_static(b"command"));
+    let command = |stamp_ms| EncodedCommand::new(LogTime::from_ms(stamp_ms), Bytes::from_static(b"command"));
     let payloads = [
         EntryPayload::Blank,
-        EntryPayload::Normal(command),
+        EntryPayload::Normal(command(0)),
         EntryPayload::Membership(membership()),
+        EntryPayload::Membership(membership_with(successor())),
+        EntryPayload::Normal(command(1_000)),
     ];
     payloads
         .into_iter()
@@ -46,6 +57,7 @@ fn what_is_encoded_is_decoded() {
     for stored in [
         StoredMembership::default(),
         StoredMembership::new(Some(log_id()), membership()),
+        StoredMembership::new(Some(log_id()), membership_with(successor())),
     ] {
         assert_eq!(decode_membership(&encode_membership(&stored).unwrap()).unwrap(), stored);
     }
@@ -66,19 +78,32 @@ fn bytes_on_disk_are_golden() {
         .map(|bytes| bytes.strip_prefix(&head).expect("begins with the log id").to_vec())
         .collect();
     let command = [&[1, 7], b"command".as_slice()].concat();
-    let member = |id: u8, port: &str, promote: u8| {
+    let member = |id: u8, port: &str, calling: &[u8]| {
         let peer_address = format!("10.0.0.1:{port}");
         [
             &[id, 13],
             peer_address.as_bytes(),
             &[15],
             b"db.example:7300".as_slice(),
-            &[promote],
+            calling,
         ]
         .concat()
     };
-    let membership = [&[2, 1, 1, 1, 2], &member(1, "7400", 1)[..], &member(2, "7401", 0)[..]].concat();
-    assert_eq!(payloads, [vec![0], command, membership]);
+    let membership = [
+        &[2, 1, 1, 1, 2],
+        &member(1, "7400", &[1])[..],
+        &member(2, "7401", &[0])[..],
+    ]
+    .concat();
+    // The newer form says of member 2 that it is the successor of member 9.
+    let newer = [
+        &[3, 1, 1, 1, 2],
+        &member(1, "7400", &[0])[..],
+        &member(2, "7401", &[2, 9])[..],
+    ]
+    .concat();
+    let stamped = [&[4, 251, 232, 3, 7], b"command".as_slice()].concat();
+    assert_eq!(payloads, [vec![0], command, membership, newer, stamped]);
 }
 
 #[test]

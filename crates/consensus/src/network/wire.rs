@@ -13,6 +13,8 @@ use openraft::{
         TransferLeaderResponse, VoteRequest, VoteResponse,
     },
 };
+use quorate_model::LogTime;
+use quorate_model::MemberId;
 use quorate_proto::peer as pb;
 
 use crate::type_config::{Calling, EncodedCommand, Entry, LeaderId, LogId, MemberInfo, Membership, TypeConfig, Vote};
@@ -85,7 +87,13 @@ fn optional_log_id(log_id: Option<&LogId>) -> Option<pb::LogId> {
 fn entry_to_wire(entry: Entry) -> pb::Entry {
     let payload = match entry.payload {
         EntryPayload::Blank => pb::entry::Payload::Blank(pb::entry::Blank {}),
-        EntryPayload::Normal(command) => pb::entry::Payload::Command(command.into_bytes()),
+        EntryPayload::Normal(command) if command.stamp() == LogTime::ZERO => {
+            pb::entry::Payload::Command(command.into_bytes())
+        }
+        EntryPayload::Normal(command) => pb::entry::Payload::StampedCommand(pb::entry::StampedCommand {
+            stamp_ms: command.stamp().as_ms(),
+            command: command.into_bytes(),
+        }),
         EntryPayload::Membership(membership) => pb::entry::Payload::Membership(membership_to_wire(&membership)),
     };
     pb::Entry {
@@ -98,7 +106,11 @@ fn entry_from_wire(entry: pb::Entry) -> Result<Entry, Malformed> {
     let log_id = log_id_from_wire(required("log_id of an entry", entry.log_id)?)?;
     let payload = match required("payload of an entry", entry.payload)? {
         pb::entry::Payload::Blank(_) => EntryPayload::Blank,
-        pb::entry::Payload::Command(bytes) => EntryPayload::Normal(EncodedCommand::new(bytes)),
+        pb::entry::Payload::Command(bytes) => EntryPayload::Normal(EncodedCommand::new(LogTime::ZERO, bytes)),
+        pb::entry::Payload::StampedCommand(stamped) => {
+            let stamp = LogTime::from_ms(stamped.stamp_ms);
+            EntryPayload::Normal(EncodedCommand::new(stamp, stamped.command))
+        }
         pb::entry::Payload::Membership(membership) => EntryPayload::Membership(membership_from_wire(membership)?),
     };
     Ok(Entry { log_id, payload })
@@ -134,30 +146,51 @@ pub(crate) fn membership_from_wire(membership: pb::Membership) -> Result<Members
     Membership::new(configs, members).map_err(|error| Malformed(format!("membership: {error}")))
 }
 
-fn member_to_wire(id: u64, info: &MemberInfo) -> pb::membership::Member {
+pub(crate) fn member_to_wire(id: u64, info: &MemberInfo) -> pb::membership::Member {
+    let (promote, replaces) = calling_to_wire(info.calling);
     pb::membership::Member {
         id,
         peer_address: info.peer_address.to_string(),
         client_address: info.client_address.to_string(),
-        promote: info.calling == Calling::Voter,
+        promote,
+        replaces,
     }
 }
 
-fn member_from_wire(member: &pb::membership::Member) -> Result<(u64, MemberInfo), Malformed> {
+pub(crate) fn member_from_wire(member: &pb::membership::Member) -> Result<(u64, MemberInfo), Malformed> {
+    let calling = calling_from_wire(member.promote, member.replaces);
     Ok((
         member.id,
-        member_info(&member.peer_address, &member.client_address, member.promote)?,
+        member_info(&member.peer_address, &member.client_address, calling)?,
     ))
 }
 
 /// What is known of a member, from the fields that say it wherever a message does.
-pub(crate) fn member_info(peer_address: &str, client_address: &str, promote: bool) -> Result<MemberInfo, Malformed> {
+pub(crate) fn member_info(peer_address: &str, client_address: &str, calling: Calling) -> Result<MemberInfo, Malformed> {
     let parsed = |text: &str| text.parse().map_err(|error| Malformed(format!("{error}")));
     Ok(MemberInfo {
         peer_address: parsed(peer_address)?,
         client_address: parsed(client_address)?,
-        calling: if promote { Calling::Voter } else { Calling::Learner },
+        calling,
     })
+}
+
+/// Whether a member is to be promoted, and whom it replaces. One that replaces another is promoted when it does.
+pub(crate) fn calling_to_wire(calling: Calling) -> (bool, u64) {
+    match calling {
+        Calling::Voter => (true, 0),
+        Calling::Learner => (false, 0),
+        Calling::Successor(of) => (true, of.get()),
+    }
+}
+
+pub(crate) fn calling_from_wire(promote: bool, replaces: u64) -> Calling {
+    match MemberId::try_from(replaces) {
+        Ok(of) => Calling::Successor(of),
+        // 0: it replaces nobody.
+        Err(_) if promote => Calling::Voter,
+        Err(_) => Calling::Learner,
+    }
 }
 
 // --- append ---

@@ -18,16 +18,23 @@ fn entry(index: u64, payload: EntryPayload<EncodedCommand, u64, MemberInfo>) -> 
 }
 
 fn append() -> AppendEntriesRequest<TypeConfig> {
-    let info = member_info("[::1]:7400", "db.example:7300", true).unwrap();
-    let membership = Membership::new(vec![BTreeSet::from([1])], BTreeMap::from([(1, info)])).unwrap();
-    let command = EncodedCommand::new(Bytes::from_static(b"command"));
+    let info = |calling| member_info("[::1]:7400", "db.example:7300", calling).unwrap();
+    let successor = Calling::Successor(1.try_into().unwrap());
+    let members = BTreeMap::from([
+        (1, info(Calling::Voter)),
+        (2, info(Calling::Learner)),
+        (3, info(successor)),
+    ]);
+    let membership = Membership::new(vec![BTreeSet::from([1])], members).unwrap();
+    let command = |stamp_ms| EncodedCommand::new(LogTime::from_ms(stamp_ms), Bytes::from_static(b"command"));
     AppendEntriesRequest {
         vote: Vote::new_committed(4, 2),
         prev_log_id: Some(log_id(6)),
         entries: vec![
             entry(7, EntryPayload::Blank),
-            entry(8, EntryPayload::Normal(command)),
+            entry(8, EntryPayload::Normal(command(0))),
             entry(9, EntryPayload::Membership(membership)),
+            entry(10, EntryPayload::Normal(command(1_000))),
         ],
         leader_commit: Some(log_id(5)),
     }
