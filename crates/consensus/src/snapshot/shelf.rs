@@ -5,17 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use quorate_state::{
-    State,
-    snapshot::{Encoder, RaftMeta},
-};
+use quorate_state::State;
 use quorate_storage::{SnapshotFile, SnapshotStore};
 
-use super::{Receiver, Snapshot, SnapshotData, StoredSnapshot, last_log, name};
-use crate::{
-    codec,
-    type_config::{LogId, SnapshotMeta, StoredMembership},
-};
+use super::{Receiver, Snapshot, SnapshotData, StoredSnapshot, encoder, name};
+use crate::type_config::{LogId, SnapshotMeta, StoredMembership};
 
 /// The snapshots of this member. Cheap to clone.
 ///
@@ -64,11 +58,7 @@ impl Shelf {
         last_log_id: Option<LogId>,
         membership: StoredMembership,
     ) -> io::Result<Snapshot> {
-        let raft = RaftMeta {
-            last_log: last_log_id.as_ref().map(last_log),
-            membership: codec::encode_membership(&membership).map_err(io::Error::other)?,
-        };
-        let encoder = Encoder::new(state, raft).map_err(io::Error::other)?;
+        let encoder = encoder(state, last_log_id, &membership)?;
         let mut writer = self
             .store
             .create(name(encoder.header()))
