@@ -6,14 +6,16 @@ use quorate_model::{
 
 mod batch;
 mod lease;
+mod members;
 mod parse;
 mod pick;
 
 pub(crate) use batch::Outcomes;
 pub(crate) use lease::Granted;
 pub use lease::LeaseState;
-pub use pick::Picked;
+pub use members::{Added, Calling, MemberList, Removed, Transferred};
 pub(crate) use parse::Page;
+pub use pick::Picked;
 
 /// An answer: who gave it, from which state, and what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,15 +101,6 @@ pub struct Instances {
     pub instances: Vec<Found>,
 }
 
-/// One instance of a service, chosen among several.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picked {
-    /// Whether the service has any instance at all, wanted or not.
-    pub service_known: bool,
-    /// The instance; absent if none could be chosen.
-    pub instance: Option<Found>,
-}
-
 /// One service of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSummary {
@@ -174,6 +167,10 @@ pub struct Member {
     pub voter: bool,
     /// The last log index known to be durable there; only the leader knows.
     pub matched_index: Option<LogIndex>,
+    /// How long ago it was last heard of, in milliseconds; only the leader knows, and it says nothing of itself.
+    pub last_heard_ms: Option<u64>,
+    /// What it is meant to be.
+    pub calling: Calling,
 }
 
 // === impl Change ===

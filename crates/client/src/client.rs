@@ -14,6 +14,7 @@ use crate::{
 
 mod batch;
 mod leases;
+mod members;
 mod pick;
 mod reads;
 mod snapshot;

@@ -41,8 +41,8 @@ pub use quorate_proto::{
 };
 
 pub use answer::{
-    Answer, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, Picked, Registered, Role,
-    ServiceSummary, Status,
+    Added, Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, MemberList,
+    Picked, Registered, Removed, Role, ServiceSummary, Status, Transferred,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
 pub use client::{Client, SnapshotStream};

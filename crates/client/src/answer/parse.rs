@@ -8,8 +8,8 @@ use quorate_proto::{
 };
 
 use super::{
-    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Picked, Registered, Role, ServiceSummary,
-    Status,
+    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role,
+    ServiceSummary, Status,
 };
 
 /// A page of a listing, and where the next one begins.
@@ -121,19 +121,6 @@ impl TryFrom<pb::ResolveResponse> for Answer<Page<Instances>> {
     }
 }
 
-impl TryFrom<pb::PickResponse> for Answer<Picked> {
-    type Error = InvalidField;
-
-    fn try_from(message: pb::PickResponse) -> Result<Self, InvalidField> {
-        let instance = message.instance.map(Found::try_from).transpose();
-        let value = Picked {
-            service_known: message.service_known,
-            instance: instance.map_err(|error| error.within("instance"))?,
-        };
-        Self::new(message.header, value)
-    }
-}
-
 impl TryFrom<pb::ListInstancesResponse> for Answer<Page<Instances>> {
     type Error = InvalidField;
 
@@ -200,6 +187,8 @@ impl TryFrom<cluster_pb::Member> for Member {
             client_address: message.client_address.parse().field("client_address")?,
             voter: message.voter,
             matched_index: message.matched_index.map(LogIndex::new),
+            last_heard_ms: message.last_heard_ms,
+            calling: Calling::parse(message.calling)?,
         })
     }
 }
@@ -225,7 +214,7 @@ fn role(number: i32) -> Result<Role, InvalidField> {
     }
 }
 
-fn unknown(field: &'static str, number: i32) -> InvalidField {
+pub(super) fn unknown(field: &'static str, number: i32) -> InvalidField {
     InvalidField::new(
         field,
         InvalidValue::new(field, format!("{number} is not known to this version")),
@@ -233,7 +222,7 @@ fn unknown(field: &'static str, number: i32) -> InvalidField {
 }
 
 /// Parses a list; what is wrong with an entry is said with its place.
-fn list<M, T>(field: &str, messages: Vec<M>) -> Result<Vec<T>, InvalidField>
+pub(super) fn list<M, T>(field: &str, messages: Vec<M>) -> Result<Vec<T>, InvalidField>
 where
     T: TryFrom<M, Error = InvalidField>,
 {
