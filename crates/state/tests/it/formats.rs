@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use quorate_model::{
-    Availability, Generation, InstancePatch, Locality, LogIndex, MemberId, Metadata, Patch, Revision, SpecParts, Tags,
-    Term, Weight,
+    Availability, Generation, GuardShare, InstancePatch, LeaseId, LeaseTtl, Locality, LogIndex, MemberId, Metadata,
+    Patch, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, Tags, Term, Weight,
 };
 use quorate_state::{
     Change, Command, Effect, Limit, Mutated, Outcome, Rejection,
@@ -14,7 +14,8 @@ use quorate_state::{
 };
 
 use crate::samples::{
-    CLUSTER, Node, allocate, deregister, found, held, parts, register, set_availability, spec, take_over, update,
+    CLUSTER, Node, allocate, batch, claim, clear_override, deregister, disabled, found, grant, held, minimum, parts,
+    register, revoke, set_availability, set_override, set_settings, spec, take_over, update, weighed, zone_out,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -76,6 +77,46 @@ fn commands() -> Vec<Command> {
         set_availability("a", Availability::Draining, Some(5)),
         set_availability("a", Availability::Disabled, Some(5)),
     ]
+    .into_iter()
+    .chain(later_commands())
+    .collect()
+}
+
+/// Those that came after the first ones.
+fn later_commands() -> Vec<Command> {
+    let items = || {
+        vec![
+            register("a", held(80, "", 0)),
+            update("a", Some(5), InstancePatch::default()),
+            deregister("a", None),
+            set_availability("a", Availability::Draining, Some(300)),
+        ]
+    };
+    vec![
+        batch(None, vec![]),
+        batch(None, items()),
+        batch(Some((300, 5)), items()),
+        grant("", 1),
+        grant("pod", u64::MAX),
+        revoke(300),
+        set_override(disabled("a"), 0),
+        set_override(weighed("a"), 300),
+        set_override(zone_out(Some("web"), "eu-1"), 0),
+        set_override(zone_out(None, "eu-1"), 31_536_000_000),
+        clear_override(disabled("a")),
+        Command::ExpireOverrides,
+        set_settings(SettingsPatch::default(), true),
+        set_settings(full_settings(), false),
+        claim(5, 0xFE, 0xFF),
+    ]
+}
+
+fn full_settings() -> SettingsPatch {
+    SettingsPatch {
+        guard_share: Some(GuardShare::from_percent(30).expect("valid")),
+        default_ttl: Some(LeaseTtl::from_ms(60_000).expect("valid")),
+        ..minimum(300)
+    }
 }
 
 fn outcomes() -> Vec<Outcome> {
@@ -128,6 +169,68 @@ fn outcomes() -> Vec<Outcome> {
     ];
     let over = limits.map(|limit| Rejection::LimitExceeded { limit });
     outcomes.extend(rejections.into_iter().chain(over).map(Outcome::Rejected));
+    outcomes.extend(later_outcomes());
+    outcomes
+}
+
+/// Those that came after the first ones.
+fn later_outcomes() -> Vec<Outcome> {
+    let (generation, revision) = (Generation::new(5), Revision::new(300));
+    let items = vec![
+        Ok(Mutated::Registered {
+            generation,
+            revision,
+            change: Change::TakenOver,
+        }),
+        Ok(Mutated::Updated {
+            generation,
+            revision,
+            effect: Effect::Changed,
+        }),
+        Ok(Mutated::Deregistered { existed: false }),
+        Ok(Mutated::AvailabilitySet {
+            generation,
+            revision,
+            effect: Effect::Unchanged,
+        }),
+        Err(Rejection::KeyReused),
+        Err(Rejection::AlreadyExists { owner: None }),
+    ];
+    let effect = Effect::Changed;
+    let mut outcomes = vec![
+        Outcome::Batch(vec![]),
+        Outcome::Batch(items),
+        Outcome::LeaseGranted {
+            id: LeaseId::new(300),
+            ttl: LeaseTtl::default(),
+            effect,
+        },
+        Outcome::LeaseRevoked { existed: true },
+        Outcome::OverrideSet { revision, effect },
+        Outcome::OverrideCleared { existed: true },
+        Outcome::OverridesExpired { count: 300 },
+        Outcome::SettingsSet {
+            settings: ServiceSettings::default().patched(&full_settings()),
+            effect,
+        },
+    ];
+    let window_start = Sequence::try_from(300).expect("not 0");
+    let rejections = [
+        Rejection::LeaseNotFound,
+        Rejection::SequenceTooOld { window_start },
+        Rejection::KeyReused,
+        Rejection::NotReserved,
+    ];
+    let limits = [
+        Limit::Leases,
+        Limit::KeptOutcomesPerLease,
+        Limit::KeptOutcomes,
+        Limit::Overrides,
+        Limit::ServiceSettings,
+        Limit::BatchItems,
+    ];
+    let over = limits.map(|limit| Rejection::LimitExceeded { limit });
+    outcomes.extend(rejections.into_iter().chain(over).map(Outcome::Rejected));
     outcomes
 }
 
@@ -146,6 +249,26 @@ fn snapshot() -> Vec<bytes::Bytes> {
         membership: vec![1, 2, 3],
     };
     Encoder::new(&node.state, raft).expect("short").collect()
+}
+
+/// Objects that came after the first ones.
+fn later_snapshot() -> Vec<bytes::Bytes> {
+    let mut node = Node::founded();
+    node.apply_stamped(300, &grant("pod", 9));
+    node.apply(&batch(
+        Some((2, 5)),
+        vec![
+            register("a", held(80, "", 0)),
+            update("b", None, InstancePatch::default()),
+        ],
+    ));
+    for target in [disabled("a"), weighed("a"), zone_out(None, "eu-1")] {
+        node.apply(&set_override(target, 1_000));
+    }
+    node.apply(&set_settings(full_settings(), false));
+    Encoder::new(&node.state, RaftMeta::default())
+        .expect("no membership")
+        .collect()
 }
 
 /// Compares all at once, so that a failure shows what there is instead.
@@ -180,15 +303,16 @@ fn bytes_of_outcomes_are_golden() {
 
 #[test]
 fn bytes_of_snapshots_are_golden() {
-    let chunks = snapshot();
-    check(
-        chunks.iter().map(|bytes| hex(bytes)),
-        include_str!("golden/snapshot_v1.hex"),
-    );
-    let mut decoder = Decoder::new();
-    for chunk in &chunks {
-        decoder.push(chunk).unwrap();
+    for (chunks, golden) in [
+        (snapshot(), include_str!("golden/snapshot_v1.hex")),
+        (later_snapshot(), include_str!("golden/snapshot_later_v1.hex")),
+    ] {
+        check(chunks.iter().map(|bytes| hex(bytes)), golden);
+        let mut decoder = Decoder::new();
+        for chunk in &chunks {
+            decoder.push(chunk).unwrap();
+        }
+        let (header, state) = decoder.finish().unwrap();
+        assert_eq!(state.hash(), header.hash);
     }
-    let (header, state) = decoder.finish().unwrap();
-    assert_eq!(state.hash(), header.hash);
 }

@@ -13,7 +13,8 @@ use serde::{Serialize, Serializer, ser::SerializeTuple as _};
 
 use crate::{
     arbitrary::{command, steps},
-    samples::{Node, held, position, register},
+    naive::Naive,
+    samples::{Node, disabled, grant, held, position, register, set_override},
 };
 
 /// Bytes that are encoded as themselves, without a length, so that any payload can be sealed.
@@ -52,7 +53,9 @@ fn apply_on_two(bytes: &[u8]) {
     let mut nodes = [Node::founded(), Node::founded()];
     let results = nodes.each_mut().map(|node| {
         node.apply(&register("a", held(80, "", 0)));
-        node.state.apply_encoded(position(3), bytes)
+        node.apply(&grant("pod", 1));
+        node.apply(&set_override(disabled("a"), 1));
+        node.state.apply_encoded(position(5), bytes)
     });
     assert_eq!(results[0], results[1]);
     assert_eq!(nodes[0].state, nodes[1].state);
@@ -86,9 +89,11 @@ proptest! {
         victim in any::<prop::sample::Index>(),
         damage in damage(),
     ) {
-        let mut state = State::new();
+        let (mut state, mut naive) = (State::new(), Naive::default());
         for (index, step) in (1..).zip(&steps) {
-            state.apply(step.at(index), &step.aimed(&crate::naive::Naive::default()));
+            let command = step.aimed(&naive);
+            naive.apply(index, step.stamp_ms(), &command);
+            state.apply(step.at(index), &command);
         }
         let chunks: Vec<_> = Encoder::new(&state, RaftMeta::default()).unwrap().collect();
         let victim = victim.index(chunks.len());

@@ -1,14 +1,17 @@
-//! The state machine from outside: identity rules, limits, formats, snapshots, and a naive model beside it.
+//! The state machine from outside: identity rules, leases, operators' decisions, limits, formats, snapshots, and a naive model beside it.
 
 mod arbitrary;
 mod canonical;
 mod formats;
 mod hostile_bytes;
 mod identity;
+mod leases;
 mod limits;
 mod membership;
 mod naive;
+mod operator;
 mod properties;
+mod restored;
 mod samples;
 mod snapshots;
 mod views;

@@ -3,7 +3,7 @@
 use quorate_model::{ClusterId, Epoch, MemberId, Revision};
 use quorate_state::{Command, Outcome, Rejection, State};
 
-use crate::samples::{CLUSTER, Node, allocate, deregister, found, held, register};
+use crate::samples::{CLUSTER, Node, allocate, claim, deregister, found, held, register};
 
 fn allocated(id: u64) -> Outcome {
     Outcome::MemberAllocated(MemberId::try_from(id).expect("not 0"))
@@ -73,4 +73,21 @@ fn blank_entries_move_the_revision_and_nothing_else() {
     assert_eq!(node.state.revision(), Revision::new(9));
     assert_eq!(node.state.hash(), before);
     assert_eq!(State::new().revision(), Revision::ZERO);
+}
+
+#[test]
+fn a_reserved_id_goes_to_whoever_was_meant_to_have_it() {
+    let not_reserved = Outcome::Rejected(Rejection::NotReserved);
+    let mut node = Node::founded();
+    node.apply(&allocate(70));
+    node.apply(&allocate(50));
+    // Not an id, not reserved under that nonce, or wanted by somebody who has one.
+    for (id, reserved, nonce) in [(9, 70, 71), (2, 50, 71), (3, 70, 71), (2, 70, 50)] {
+        assert_eq!(node.apply_in_vain(&claim(id, reserved, nonce)), not_reserved);
+    }
+    assert_eq!(node.apply(&claim(2, 70, 71)).0, allocated(2));
+    assert_eq!(node.apply_in_vain(&claim(2, 70, 71)), allocated(2), "a repetition");
+    assert_eq!(node.apply_in_vain(&claim(2, 70, 72)), not_reserved, "it is taken");
+    assert_eq!(node.apply_in_vain(&allocate(71)), allocated(2));
+    assert_eq!(node.state.hash(), node.state.recomputed_hash());
 }

@@ -6,16 +6,13 @@ use proptest::{collection, prelude::*};
 use quorate_model::{
     Instance, InstanceKey, LeaseId, LogIndex, LogTime, NamespaceName, Override, OverrideTarget, Revision, ServiceName,
 };
-use quorate_state::{
-    Change, Command, Event, HeldLease, Mutated, Mutation, Outcome, Position, Rejection, State,
-    snapshot::{Decoder, Encoder, RaftMeta},
-};
+use quorate_state::{Change, Command, Event, HeldLease, Mutated, Mutation, Outcome, Position, Rejection, State};
 
 use crate::{
     arbitrary::{Step, command, steps},
     canonical,
     naive::Naive,
-    samples::position,
+    samples::{position, through_a_snapshot},
 };
 
 type Entry = (Position, Command);
@@ -37,14 +34,6 @@ fn run(steps: &[Step]) -> (State, Naive, Vec<Entry>) {
 
 fn apply_all(state: &mut State, log: &[Entry]) -> Vec<(Outcome, Vec<Event>)> {
     log.iter().map(|(at, command)| state.apply(*at, command)).collect()
-}
-
-fn through_a_snapshot(state: &State) -> State {
-    let mut decoder = Decoder::new();
-    for chunk in Encoder::new(state, RaftMeta::default()).expect("no membership") {
-        decoder.push(&chunk).expect("a chunk of the encoder");
-    }
-    decoder.finish().expect("all chunks").1
 }
 
 proptest! {

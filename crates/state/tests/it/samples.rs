@@ -1,10 +1,15 @@
 //! Values and commands for tests, named by what matters in them.
 
 use quorate_model::{
-    Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, Incarnation, InstanceId, InstanceKey,
-    InstancePatch, InstanceSpec, JoinNonce, LogIndex, LogTime, NamespaceName, ServiceKey, ServiceName, SpecParts,
+    Availability, ClusterId, Endpoint, Endpoints, Epoch, ExpiresAfter, Generation, Incarnation, InstanceId,
+    InstanceKey, InstancePatch, InstanceSpec, JoinNonce, LeaseId, LeaseTtl, LogIndex, LogTime, NamespaceName,
+    OverrideKind, OverrideSpec, OverrideTarget, RequestKey, Sequence, ServiceKey, ServiceName, SettingsPatch,
+    SpecParts, Weight,
 };
-use quorate_state::{Command, Event, Mutation, Outcome, Position, State, Takeover};
+use quorate_state::{
+    Command, Event, Mutation, Outcome, Position, State, Takeover,
+    snapshot::{Decoder, Encoder, RaftMeta},
+};
 
 pub(crate) const CLUSTER: ClusterId = ClusterId::new(0xC1);
 
@@ -95,6 +100,98 @@ pub(crate) fn set_availability(id: &str, availability: Availability, generation:
     })
 }
 
+/// A batch of `items`, each at its place, under the key `(lease, sequence)` of a holder that acknowledges nothing.
+pub(crate) fn batch(key: Option<(u64, u64)>, items: Vec<Command>) -> Command {
+    let key = key.map(|(lease, sequence)| request_key(lease, sequence, 1));
+    let items = items.into_iter().map(|item| {
+        let Command::Mutate(mutation) = item else {
+            panic!("not a mutation: {item:?}");
+        };
+        mutation
+    });
+    let items = (0..).zip(items).collect();
+    Command::Batch { key, items }
+}
+
+pub(crate) fn request_key(lease: u64, sequence: u64, acked_below: u64) -> RequestKey {
+    let number = |number: u64| Sequence::try_from(number).expect("not 0");
+    RequestKey::new(LeaseId::new(lease), number(sequence), number(acked_below)).expect("not above")
+}
+
+pub(crate) fn grant(owner: &str, incarnation: u64) -> Command {
+    Command::GrantLease {
+        owner: (!owner.is_empty()).then(|| owner.parse().expect("valid")),
+        incarnation: incarnation.try_into().expect("not 0"),
+        ttl: LeaseTtl::default(),
+        granted_at_ms: 1_000,
+    }
+}
+
+pub(crate) fn revoke(lease: u64) -> Command {
+    Command::RevokeLease {
+        id: LeaseId::new(lease),
+    }
+}
+
+pub(crate) fn disabled(id: &str) -> OverrideTarget {
+    OverrideTarget::Disable { key: key(id) }
+}
+
+pub(crate) fn weighed(id: &str) -> OverrideTarget {
+    OverrideTarget::Weight { key: key(id) }
+}
+
+/// A zone that is out for `service` of the default namespace; for all of it, if that is absent.
+pub(crate) fn zone_out(service: Option<&str>, zone: &str) -> OverrideTarget {
+    OverrideTarget::ZoneOut {
+        namespace: NamespaceName::default(),
+        service: service.map(|service| service.parse().expect("valid")),
+        zone: zone.parse().expect("valid"),
+    }
+}
+
+/// Sets an override, of a weight to 7, for so long; for ever where 0.
+pub(crate) fn set_override(target: OverrideTarget, expires_after_ms: u64) -> Command {
+    let weight = match target.kind() {
+        OverrideKind::Weight => Some(Weight::new(7)),
+        OverrideKind::Disable | OverrideKind::ZoneOut => None,
+    };
+    Command::SetOverride {
+        spec: OverrideSpec::new(target, weight, "why".parse().expect("valid")).expect("valid"),
+        expires_after: ExpiresAfter::from_ms(expires_after_ms).ok(),
+        set_at_ms: 1_000,
+    }
+}
+
+pub(crate) fn clear_override(target: OverrideTarget) -> Command {
+    Command::ClearOverride { target }
+}
+
+/// Changes the settings of the service `web`.
+pub(crate) fn set_settings(patch: SettingsPatch, reset: bool) -> Command {
+    Command::SetServiceSettings {
+        service: web(),
+        patch,
+        reset,
+    }
+}
+
+/// A change of the protected minimum alone.
+pub(crate) fn minimum(count: u32) -> SettingsPatch {
+    SettingsPatch {
+        protect_minimum: Some(count.try_into().expect("valid")),
+        ..SettingsPatch::default()
+    }
+}
+
+pub(crate) fn claim(id: u64, reserved: u128, nonce: u128) -> Command {
+    Command::ClaimMember {
+        id: id.try_into().expect("not 0"),
+        reserved: JoinNonce::new(reserved),
+        nonce: JoinNonce::new(nonce),
+    }
+}
+
 /// An entry without a stamp.
 pub(crate) fn position(index: u64) -> Position {
     Position {
@@ -139,4 +236,13 @@ impl Node {
         assert!(self.state.all_services().eq(views.all_services()));
         outcome
     }
+}
+
+/// What another member makes of a snapshot of `state`.
+pub(crate) fn through_a_snapshot(state: &State) -> State {
+    let mut decoder = Decoder::new();
+    for chunk in Encoder::new(state, RaftMeta::default()).expect("no membership") {
+        decoder.push(&chunk).expect("a chunk of the encoder");
+    }
+    decoder.finish().expect("all chunks").1
 }

@@ -1,0 +1,304 @@
+//! Leases, and writes that take effect once.
+
+use quorate_model::{Availability, Generation, LeaseId, LeaseTtl, Revision, limits};
+use quorate_state::{Change, Command, Effect, ItemOutcome, Limit, Mutated, Mutation, Outcome, Rejection};
+
+use crate::samples::{
+    Node, batch, deregister, grant, held, key, register, request_key, revoke, set_availability, take_over,
+    through_a_snapshot,
+};
+
+fn granted(id: u64, effect: Effect) -> Outcome {
+    Outcome::LeaseGranted {
+        id: LeaseId::new(id),
+        ttl: LeaseTtl::default(),
+        effect,
+    }
+}
+
+fn registered(revision: u64, change: Change) -> Mutated {
+    Mutated::Registered {
+        generation: Generation::new(revision),
+        revision: Revision::new(revision),
+        change,
+    }
+}
+
+/// A node on which lease 2 is granted: the next command is at revision 3.
+fn leased() -> Node {
+    let mut node = Node::founded();
+    assert_eq!(node.apply(&grant("pod", 1)).0, granted(2, Effect::Changed));
+    node
+}
+
+/// A write of lease 2 by itself.
+fn write(sequence: u64, command: Command) -> Command {
+    batch(Some((2, sequence)), vec![command])
+}
+
+/// The same where everything below `acked_below` is acknowledged.
+fn acking(sequence: u64, acked_below: u64, command: Command) -> Command {
+    let Command::Batch { items, .. } = write(sequence, command) else {
+        panic!("not a batch");
+    };
+    let key = Some(request_key(2, sequence, acked_below));
+    Command::Batch { key, items }
+}
+
+fn one(outcome: ItemOutcome) -> Outcome {
+    Outcome::Batch(vec![outcome])
+}
+
+fn too_old(window_start: u64) -> Outcome {
+    let window_start = window_start.try_into().expect("not 0");
+    Outcome::Rejected(Rejection::SequenceTooOld { window_start })
+}
+
+#[test]
+fn a_lease_is_granted_once_to_each_run_of_each_owner() {
+    let mut node = leased();
+    assert_eq!(node.apply_in_vain(&grant("pod", 1)), granted(2, Effect::Unchanged));
+    assert_eq!(node.apply(&grant("pod", 2)).0, granted(4, Effect::Changed));
+    assert_eq!(node.apply(&grant("", 1)).0, granted(5, Effect::Changed));
+    assert_eq!(node.apply_in_vain(&grant("", 1)), granted(5, Effect::Unchanged));
+    assert_eq!(node.state.lease_count(), 3);
+}
+
+#[test]
+fn a_lease_that_is_granted_again_stays_as_it_was_first_granted() {
+    let mut node = leased();
+    let again = Command::GrantLease {
+        owner: Some("pod".parse().unwrap()),
+        incarnation: 1.try_into().unwrap(),
+        ttl: LeaseTtl::from_ms(60_000).unwrap(),
+        granted_at_ms: 9_000,
+    };
+    assert_eq!(node.apply_in_vain(&again), granted(2, Effect::Unchanged));
+    let lease = node.state.lease(LeaseId::new(2)).unwrap().lease();
+    assert_eq!((lease.ttl, lease.granted_at_ms), (LeaseTtl::default(), 1_000));
+}
+
+#[test]
+fn a_lease_that_is_gone_has_no_say_and_never_comes_back() {
+    let mut node = leased();
+    node.apply(&write(1, register("a", held(80, "", 0))));
+    assert_eq!(node.apply(&revoke(2)).0, Outcome::LeaseRevoked { existed: true });
+    assert_eq!((node.state.lease_count(), node.state.kept_outcome_count()), (0, 0));
+    assert_eq!(node.apply_in_vain(&revoke(2)), Outcome::LeaseRevoked { existed: false });
+    let not_found = Outcome::Rejected(Rejection::LeaseNotFound);
+    for sequence in [1, 2] {
+        assert_eq!(node.apply_in_vain(&write(sequence, deregister("a", None))), not_found);
+    }
+    // The same holder gets another one.
+    let at = node.state.revision().get() + 1;
+    assert_eq!(node.apply(&grant("pod", 1)).0, granted(at, Effect::Changed));
+}
+
+#[test]
+fn a_repetition_is_answered_with_the_first_outcome() {
+    let mut node = leased();
+    let first = write(1, register("a", held(80, "pod", 1)));
+    assert_eq!(node.apply(&first).0, one(Ok(registered(3, Change::Created))));
+    // The world goes on: somebody else has the id now.
+    node.apply(&take_over("a", held(81, "other", 1)));
+    assert_eq!(node.apply_in_vain(&first), one(Ok(registered(3, Change::Created))));
+    let instance = node.state.instance(&key("a")).unwrap();
+    assert_eq!(instance.generation(), Generation::new(4));
+}
+
+#[test]
+fn a_rejection_is_an_outcome_that_is_kept_too() {
+    let mut node = leased();
+    let drain = write(1, set_availability("a", Availability::Draining, None));
+    let not_found = one(Err(Rejection::NotFound));
+    assert_eq!(node.apply(&drain).0, not_found);
+    node.apply(&register("a", held(80, "", 0)));
+    assert_eq!(node.apply_in_vain(&drain), not_found);
+    let instance = node.state.instance(&key("a")).unwrap();
+    assert_eq!(instance.availability(), Availability::Enabled);
+}
+
+#[test]
+fn the_time_of_a_write_does_not_make_it_another() {
+    let mut node = leased();
+    let at = |registered_at_ms| {
+        let mutation = Mutation::Register {
+            key: key("a"),
+            spec: held(80, "", 0),
+            takeover: quorate_state::Takeover::Forbidden,
+            registered_at_ms,
+        };
+        write(1, Command::Mutate(mutation))
+    };
+    node.apply(&at(5));
+    assert_eq!(node.apply_in_vain(&at(9)), one(Ok(registered(3, Change::Created))));
+}
+
+#[test]
+fn a_key_is_good_for_one_write() {
+    let mut node = leased();
+    let reused = one(Err(Rejection::KeyReused));
+    node.apply(&write(1, register("a", held(80, "", 0))));
+    for other in [
+        register("b", held(80, "", 0)),
+        register("a", held(81, "", 0)),
+        take_over("a", held(80, "", 0)),
+        deregister("a", None),
+    ] {
+        assert_eq!(node.apply_in_vain(&write(1, other)), reused);
+    }
+    // That it was reused is not kept: the write that the key belongs to is still answered.
+    let first = write(1, register("a", held(80, "", 0)));
+    assert_eq!(node.apply_in_vain(&first), one(Ok(registered(3, Change::Created))));
+}
+
+#[test]
+fn each_item_is_known_by_its_place_however_it_is_packed() {
+    let mut node = leased();
+    let (a, b) = (register("a", held(80, "", 0)), register("b", held(80, "", 0)));
+    let both = batch(Some((2, 1)), vec![a.clone(), b.clone()]);
+    let Command::Batch { key: asked, items } = &both else {
+        panic!("not a batch");
+    };
+    let half = |place: usize| Command::Batch {
+        key: *asked,
+        items: vec![items[place].clone()],
+    };
+    assert_eq!(node.apply(&half(1)).0, one(Ok(registered(3, Change::Created))));
+    // The whole request comes again: only what is not done yet is done.
+    let (outcome, events) = node.apply(&both);
+    let expected = vec![Ok(registered(4, Change::Created)), Ok(registered(3, Change::Created))];
+    assert_eq!((outcome, events.len()), (Outcome::Batch(expected), 1));
+    assert_eq!(node.apply_in_vain(&half(0)), one(Ok(registered(4, Change::Created))));
+}
+
+#[test]
+fn what_one_item_comes_to_is_no_matter_to_the_others() {
+    let mut node = leased();
+    let (outcome, events) = node.apply(&batch(
+        None,
+        vec![
+            register("a", held(80, "", 0)),
+            deregister("b", None),
+            set_availability("c", Availability::Draining, None),
+            register("d", held(80, "", 0)),
+        ],
+    ));
+    let expected = vec![
+        Ok(registered(3, Change::Created)),
+        Ok(Mutated::Deregistered { existed: false }),
+        Err(Rejection::NotFound),
+        Ok(registered(3, Change::Created)),
+    ];
+    assert_eq!(outcome, Outcome::Batch(expected));
+    let told: Vec<_> = events.iter().filter_map(|event| event.instance_key()).collect();
+    assert_eq!(told, [&key("a"), &key("d")]);
+}
+
+#[test]
+fn the_last_1024_sequences_are_remembered() {
+    let mut node = leased();
+    for sequence in 1..=1_024 {
+        node.apply(&write(sequence, deregister("a", None)));
+    }
+    let gone = one(Ok(Mutated::Deregistered { existed: false }));
+    assert_eq!(node.apply_in_vain(&write(1, deregister("a", None))), gone);
+    node.apply(&write(1_025, deregister("a", None)));
+    assert_eq!(node.apply_in_vain(&write(1, deregister("a", None))), too_old(2));
+    assert_eq!(node.apply_in_vain(&write(2, deregister("a", None))), gone);
+    assert_eq!(node.state.kept_outcome_count(), 1_024);
+
+    // A jump forgets all that is behind.
+    node.apply(&write(u64::MAX, deregister("a", None)));
+    assert_eq!(node.state.kept_outcome_count(), 1);
+    let start = u64::MAX - 1_023;
+    assert_eq!(
+        node.apply_in_vain(&write(start - 1, deregister("a", None))),
+        too_old(start)
+    );
+    assert_eq!(node.state.hash(), node.state.recomputed_hash());
+}
+
+#[test]
+fn what_is_acknowledged_is_forgotten_and_the_window_never_moves_back() {
+    let mut node = leased();
+    for sequence in 1..=5 {
+        node.apply(&write(sequence, deregister("a", None)));
+    }
+    node.apply(&acking(6, 4, deregister("a", None)));
+    let lease = node.state.lease(LeaseId::new(2)).unwrap();
+    assert_eq!((lease.window_start().get(), lease.kept_outcome_count()), (4, 3));
+    assert_eq!(node.apply_in_vain(&write(3, deregister("a", None))), too_old(4));
+    node.apply(&acking(7, 2, deregister("a", None)));
+    assert_eq!(node.apply_in_vain(&write(3, deregister("a", None))), too_old(4));
+    assert_eq!(node.state.hash(), node.state.recomputed_hash());
+}
+
+#[test]
+fn outcomes_outlive_a_snapshot() {
+    let mut node = leased();
+    let writes = [
+        write(1, register("a", held(80, "pod", 1))),
+        write(2, set_availability("none", Availability::Draining, None)),
+        acking(4, 2, deregister("b", None)),
+    ];
+    let outcomes = writes.each_ref().map(|write| node.apply(write).0);
+    let mut other = Node {
+        state: through_a_snapshot(&node.state),
+    };
+    assert_eq!(other.apply_in_vain(&writes[0]), too_old(2));
+    assert_eq!(other.apply_in_vain(&writes[1]), outcomes[1]);
+    assert_eq!(other.apply_in_vain(&writes[2]), outcomes[2]);
+    assert_eq!(other.apply_in_vain(&grant("pod", 1)), granted(2, Effect::Unchanged));
+}
+
+#[test]
+fn a_batch_has_up_to_1024_items() {
+    let items = |count: usize| batch(None, vec![deregister("a", None); count]);
+    let mut node = Node::founded();
+    let outcome = node.apply(&items(limits::BATCH_ITEMS_MAX)).0;
+    assert!(matches!(outcome, Outcome::Batch(items) if items.len() == 1_024));
+    let limit = Limit::BatchItems;
+    let over = Outcome::Rejected(Rejection::LimitExceeded { limit });
+    assert_eq!(node.apply_in_vain(&items(limits::BATCH_ITEMS_MAX + 1)), over);
+}
+
+#[test]
+fn an_item_is_no_longer_than_it_is_counted() {
+    let long = "n".repeat(128);
+    for command in [
+        register("a", held(80, "", 0)),
+        register(&long, held(65_535, &"o".repeat(64), u64::MAX)),
+        deregister(&long, Some(u64::MAX)),
+    ] {
+        let Command::Mutate(mutation) = command else {
+            panic!("not a mutation");
+        };
+        let with = |items| {
+            let key = Some(request_key(u64::MAX, u64::MAX, u64::MAX));
+            Command::Batch { key, items }.encode().unwrap().len()
+        };
+        let counted = mutation.encoded_len();
+        let len = with(vec![(u32::MAX, mutation)]) - with(vec![]);
+        assert!(len <= counted && counted <= len + 4, "{len}, counted {counted}");
+    }
+}
+
+#[test]
+fn only_what_cannot_grow_the_state_is_taken_when_there_is_no_room() {
+    for (command, grows) in [
+        (register("a", held(80, "", 0)), true),
+        (deregister("a", None), false),
+        (set_availability("a", Availability::Draining, None), false),
+        (batch(None, vec![deregister("a", None)]), false),
+        (
+            batch(None, vec![deregister("a", None), register("a", held(80, "", 0))]),
+            true,
+        ),
+        (grant("", 1), true),
+        (revoke(2), false),
+        (Command::ExpireOverrides, false),
+    ] {
+        assert_eq!(command.grows(), grows, "{command:?}");
+    }
+}
