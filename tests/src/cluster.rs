@@ -1,6 +1,7 @@
 //! A cluster of real processes on this host.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -29,6 +30,8 @@ const PEER_PORT: u16 = 7_400;
 pub struct Cluster {
     // Dropped in this order: processes before their files.
     members: Vec<Member>,
+    /// The numbers of those that are members no more.
+    gone: BTreeSet<u64>,
     files: TempDir,
     loopback: Loopback,
 }
@@ -43,31 +46,41 @@ impl Cluster {
 
     /// The same, with this text as the configuration file of each member.
     pub async fn start_with(count: u64, configuration: &str) -> Self {
-        let mut cluster = Self::empty();
-        fs::write(cluster.configuration(), configuration).expect("the directory can be written");
-        cluster.found().wait_ready().await;
+        Self::empty_with(configuration).with_members(count).await
+    }
+
+    /// The same cluster with so many members, all of which serve and vote. It has none before.
+    #[must_use]
+    pub async fn with_members(mut self, count: u64) -> Self {
+        self.found().wait_ready().await;
         for _ in 1..count {
-            cluster.join(&[1]).wait_ready().await;
+            self.join(&[1]).wait_ready().await;
         }
-        for member in &cluster.members {
+        for member in &self.members {
             member
                 .wait_until("knows all voters", READY_WITHIN, |answer| {
                     let voters = answer.value.members.iter().filter(|member| member.voter);
-                    voters.count() == cluster.members.len()
+                    voters.count() == self.members.len()
                 })
                 .await;
         }
-        cluster
+        self
     }
 
     /// A cluster without members.
     pub fn empty() -> Self {
+        Self::empty_with("")
+    }
+
+    /// A cluster without members, with this text as the configuration file of each that comes.
+    pub fn empty_with(configuration: &str) -> Self {
         let cluster = Self {
             members: Vec::new(),
+            gone: BTreeSet::new(),
             files: TempDir::with_prefix("quorate-test-").expect("a temporary directory can be made"),
             loopback: Loopback::claim(),
         };
-        fs::write(cluster.configuration(), "").expect("the directory can be written");
+        fs::write(cluster.configuration(), configuration).expect("the directory can be written");
         cluster
     }
 
@@ -116,6 +129,19 @@ impl Cluster {
         &self.members[index.expect("numbers begin with 1")]
     }
 
+    /// From now on leaves the member with this number, which is down, out of whatever all members are to do.
+    pub fn forget(&mut self, number: u64) {
+        assert!(!self.member(number).is_started(), "member {number} is up");
+        self.gone.insert(number);
+    }
+
+    /// Members that have not been forgotten, in the order of their numbers.
+    fn present(&self) -> impl Iterator<Item = &Member> {
+        self.members
+            .iter()
+            .filter(|member| !self.gone.contains(&member.number()))
+    }
+
     /// A directory for files of the test, removed with the cluster.
     pub fn files(&self) -> &Path {
         self.files.path()
@@ -142,11 +168,7 @@ impl Cluster {
 
     /// Runs a client command against all members, as text.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
-        let doors: Vec<String> = self
-            .members
-            .iter()
-            .map(|member| member.doors().client.to_string())
-            .collect();
+        let doors: Vec<String> = self.present().map(|member| member.doors().client.to_string()).collect();
         let endpoints = format!("--endpoints={}", doors.join(","));
         run(arguments.iter().copied().chain([endpoints.as_str()])).await
     }
@@ -175,7 +197,7 @@ impl Cluster {
     /// Members that do not lead, in the order of their numbers.
     pub async fn followers(&self) -> Vec<&Member> {
         let leader = self.leader().await.number();
-        self.members.iter().filter(|member| member.number() != leader).collect()
+        self.present().filter(|member| member.number() != leader).collect()
     }
 
     /// Kills all members that are up, with SIGKILL, as fast as it goes.
@@ -189,7 +211,7 @@ impl Cluster {
     pub async fn converge(&self, within: Duration) -> Revision {
         let answers = eventually(within, "all members come to the same revision", async || {
             let mut answers = Vec::new();
-            for member in &self.members {
+            for member in self.present() {
                 answers.push(member.status().await.map_err(|error| error.to_string())?);
             }
             let same = answers
@@ -215,7 +237,7 @@ impl Cluster {
         figure(format_args!(
             "{acknowledged} writes acknowledged, {not_done} not done, {unknown} unknown, up to revision {revision}"
         ));
-        for member in &self.members {
+        for member in self.present() {
             for consistency in [Consistency::Linearizable, Consistency::Stale] {
                 let found = history.read_back(member.client(), consistency).await;
                 let problems = history.check(&found);
