@@ -5,7 +5,9 @@ mod cluster;
 mod edge;
 mod error;
 mod health;
+mod leases;
 mod limits;
+mod operator;
 mod registry;
 
 use std::sync::Arc;
@@ -21,13 +23,21 @@ use tonic_reflection::{
 use quorate_model::Clock;
 use quorate_proto::{
     DESCRIPTORS,
-    cluster::cluster_server::{Cluster, ClusterServer},
-    registry::registry_server::{Registry, RegistryServer},
+    cluster::{
+        cluster_server::{Cluster, ClusterServer},
+        operator_server::{Operator, OperatorServer},
+    },
+    registry::{
+        leases_server::{Leases, LeasesServer},
+        registry_server::{Registry, RegistryServer},
+    },
 };
 use quorate_registry::Registry as Facade;
 
 use cluster::ClusterDoor;
 use edge::EdgeLayer;
+use leases::LeasesDoor;
+use operator::OperatorDoor;
 use registry::RegistryDoor;
 
 pub use limits::Limits;
@@ -37,23 +47,27 @@ pub use limits::Limits;
 pub fn routes(registry: &Facade, serving: watch::Receiver<bool>, limits: Limits) -> Routes {
     let services = Services {
         registry: RegistryDoor::new(registry.clone(), limits),
+        leases: LeasesDoor::new(registry.clone()),
         cluster: ClusterDoor::new(registry.clone()),
+        operator: OperatorDoor::new(registry.clone()),
         health: health::start(registry.tasks(), serving),
     };
-    services.behind_the_edge(Arc::clone(registry.clock()), limits)
+    services.behind_the_edge(Arc::clone(registry.clock()), limits, registry.removed())
 }
 
 /// What is served.
-struct Services<R, C, H> {
+struct Services<R, L, C, O, H> {
     registry: R,
+    leases: L,
     cluster: C,
+    operator: O,
     health: HealthServer<H>,
 }
 
 // === impl Services ===
 
-impl<R: Registry, C: Cluster, H: Health> Services<R, C, H> {
-    fn behind_the_edge(self, clock: Arc<dyn Clock>, limits: Limits) -> Routes {
+impl<R: Registry, L: Leases, C: Cluster, O: Operator, H: Health> Services<R, L, C, O, H> {
+    fn behind_the_edge(self, clock: Arc<dyn Clock>, limits: Limits, removed: watch::Receiver<bool>) -> Routes {
         let len_max = limits.request_len_max;
         let described = "the descriptors are generated, and checked by a test";
         let v1 = reflection(v1::server_reflection_server::SERVICE_NAME)
@@ -64,11 +78,16 @@ impl<R: Registry, C: Cluster, H: Health> Services<R, C, H> {
             .expect(described);
         let routes = Routes::default()
             .add_service(RegistryServer::new(self.registry).max_decoding_message_size(len_max))
+            .add_service(LeasesServer::new(self.leases).max_decoding_message_size(len_max))
             .add_service(ClusterServer::new(self.cluster).max_decoding_message_size(len_max))
+            .add_service(OperatorServer::new(self.operator).max_decoding_message_size(len_max))
             .add_service(self.health.max_decoding_message_size(len_max))
             .add_service(v1.max_decoding_message_size(len_max))
             .add_service(v1alpha.max_decoding_message_size(len_max));
-        routes.into_axum_router().layer(EdgeLayer::new(clock, limits)).into()
+        routes
+            .into_axum_router()
+            .layer(EdgeLayer::new(clock, limits, removed))
+            .into()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use quorate_model::envelope::EncodeError;
 use quorate_state::Command;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Error, Limits, deadline::Deadline};
 
@@ -14,11 +14,9 @@ use crate::{Error, Limits, deadline::Deadline};
 pub(crate) struct Gate {
     limits: Limits,
     writes: Arc<Semaphore>,
-    /// Why no write is let in, while that is so.
-    closed: watch::Sender<Option<String>>,
 }
 
-/// The right of one write to be on its way. Given back when dropped.
+/// The right of a write to have log entries on their way. Given back when dropped.
 #[derive(Debug)]
 #[must_use = "a write that gives it back is not counted any more"]
 pub(crate) struct Permit {
@@ -32,22 +30,16 @@ impl Gate {
         Self {
             limits,
             writes: Arc::new(Semaphore::new(limits.writes_in_flight_max)),
-            closed: watch::Sender::default(),
         }
     }
 
-    /// From now on refuses writes for this reason, or takes them again.
-    pub(crate) fn close(&self, reason: Option<String>) {
-        self.closed.send_replace(reason);
-    }
-
-    /// Lets a write in, after a short wait if there are too many.
-    pub(crate) async fn enter(&self, deadline: &Deadline) -> Result<Permit, Error> {
-        if let Some(reason) = self.closed.borrow().clone() {
-            return Err(Error::ReadOnly { reason });
-        }
+    /// Lets a write in that has so many log entries on their way at a time, after a short wait if there are too many.
+    pub(crate) async fn enter(&self, entries: usize, deadline: &Deadline) -> Result<Permit, Error> {
         let patience = self.limits.write_wait.min(deadline.left()?);
-        let acquired = tokio::time::timeout(patience, Arc::clone(&self.writes).acquire_owned()).await;
+        // One that is larger than all there is takes all there is.
+        let entries = entries.min(self.limits.writes_in_flight_max);
+        let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+        let acquired = tokio::time::timeout(patience, Arc::clone(&self.writes).acquire_many_owned(entries)).await;
         let permit = acquired.map_err(|_| self.overloaded())?;
         Ok(Permit {
             _permit: permit.expect("the semaphore is never closed"),

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use quorate_consensus::{Member, Role};
 use quorate_model::{
-    ClusterId, DoorAddress, Epoch, Generation, Instance, InstanceId, InstanceKey, InstanceSpec, LogIndex, MemberId,
-    Revision, ServiceName, StateHash, Takeover, Term,
+    ClusterId, DoorAddress, Epoch, Found, Generation, InstanceId, InstanceKey, InstanceSpec, LeaseId, LeaseTtl,
+    LogIndex, LogTime, MemberId, Override, OverrideTarget, Revision, ServiceName, ServiceSettings, StateHash, Takeover,
+    Term,
 };
-use quorate_state::{Change, Effect};
+use quorate_state::{Change, Effect, Mutation};
 
 /// An answer, and who gave it from which state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +76,6 @@ pub struct Updated {
     pub effect: Effect,
 }
 
-/// The instances of a service that were asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolved {
-    /// Whether the service has any instance at all, matching or not.
-    pub service_known: bool,
-    /// In the order of their ids.
-    pub instances: Vec<Arc<Instance>>,
-}
-
 /// Which part of a list that is ordered by names is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<K> {
@@ -113,15 +105,55 @@ pub struct ServiceSummary {
     pub available: usize,
 }
 
-/// A part of the list of a service's instances.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A part of the instances of a service that were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstancePage {
-    /// Whether the service has any instance at all.
+    /// Whether the service has any instance at all, asked for or not.
     pub service_known: bool,
     /// In the order of their ids.
-    pub instances: Vec<Arc<Instance>>,
+    pub instances: Vec<Found>,
     /// The last one here, if there are more behind it.
     pub next: Option<InstanceId>,
+}
+
+/// The one instance that was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picked {
+    /// Whether the service has any instance at all, asked for or not.
+    pub service_known: bool,
+    /// The instance; absent if none could be chosen.
+    pub instance: Option<Found>,
+}
+
+/// A lease is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// Its id.
+    pub id: LeaseId,
+    /// How long it lives without being renewed, as it was first granted.
+    pub ttl: LeaseTtl,
+    /// Whether it was granted just now.
+    pub effect: Effect,
+}
+
+/// A part of the list of overrides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverridePage {
+    /// In the order of their targets.
+    pub overrides: Vec<Arc<Override>>,
+    /// The log time of the state that was read: what remains of them is counted from it.
+    pub now: LogTime,
+    /// What the last one here is about, if there are more behind it.
+    pub next: Option<OverrideTarget>,
+}
+
+/// The settings of a service are as wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettingsSet {
+    /// What is set now.
+    pub settings: ServiceSettings,
+    /// Whether anything changed.
+    pub effect: Effect,
 }
 
 /// How a member sees itself and the cluster.
@@ -143,6 +175,24 @@ pub struct NodeStatus {
     pub instances: usize,
     /// The members, in the order of their ids.
     pub members: Vec<Member>,
+    /// Why the cluster takes nothing that makes it grow, as far as the member knows.
+    pub read_only: Option<String>,
+    /// Bytes that are free on the disk of its data, if it keeps any there.
+    pub free_disk_bytes: Option<u64>,
+}
+
+// === impl Registration ===
+
+impl Registration {
+    /// The mutation for it at `now_ms` of the wall clock.
+    pub(crate) fn into_mutation(self, now_ms: u64) -> Mutation {
+        Mutation::Register {
+            key: self.key,
+            spec: self.spec,
+            takeover: self.takeover,
+            registered_at_ms: now_ms,
+        }
+    }
 }
 
 // === impl Page ===

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use quorate_model::{Epoch, Revision};
 use quorate_state::Rejection;
 
 use crate::deadline::Passed;
@@ -33,8 +34,10 @@ pub enum Error {
         /// When asking again makes sense.
         retry_after: Duration,
     },
-    /// This member takes no writes at present.
-    #[error("this member takes no writes: {reason}; ask another member")]
+    /// The cluster takes nothing at present that makes it grow.
+    #[error(
+        "the cluster takes nothing that makes it grow ({reason}), nothing was done: free space there, or take something out"
+    )]
     ReadOnly {
         /// Why.
         reason: String,
@@ -47,6 +50,25 @@ pub enum Error {
     NoQuorum {
         /// What was in the way at the last try.
         problem: String,
+    },
+    /// A read asks for a state of another history.
+    #[error(
+        "the state that was seen is of epoch {asked}, and the cluster is in epoch {current}: it has been restored from a \
+         snapshot since; forget what was seen before"
+    )]
+    EpochMismatch {
+        /// That of the state.
+        asked: Epoch,
+        /// That of the cluster.
+        current: Epoch,
+    },
+    /// A read asks for a revision that the cluster has not come to.
+    #[error("the cluster has come to revision {reached}, and not to {asked}: was that seen in another cluster?")]
+    RevisionAhead {
+        /// The revision asked for.
+        asked: Revision,
+        /// How far the cluster has come.
+        reached: Revision,
     },
     /// The deadline passed before anything was done.
     #[error("the deadline passed before anything was done: ask again with more time")]
@@ -67,6 +89,24 @@ pub enum Error {
     #[error("{problem}: the write may or may not take effect; look before asking again")]
     OutcomeUnknown {
         /// What happened on the way.
+        problem: String,
+    },
+    /// The members are not changed like this while things are as they are.
+    #[error("{reason}")]
+    MembershipRefused {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The members cannot be changed at present.
+    #[error("the members cannot be changed now ({problem}), nothing was done: ask again in a moment")]
+    MembershipBusy {
+        /// What is in the way.
+        problem: String,
+    },
+    /// There is no such member.
+    #[error("{problem}")]
+    MemberNotFound {
+        /// Which one.
         problem: String,
     },
     /// The software is at fault.

@@ -7,8 +7,8 @@
 //!
 //! # Invariants
 //!
-//! - A write is sent on only while it is certain that it was appended nowhere. Once that is not certain, the
-//!   caller is told so, and nothing is tried again.
+//! - A write is sent on while it is certain that it was appended nowhere. Once that is not certain, it is sent again
+//!   only if it has a key by which it takes effect once; otherwise the caller is told so.
 //! - A linearizable read waits for a read index that was asked for after the read had arrived.
 //! - A staleness that is stated is never smaller than the true one.
 //! - Whatever waits, waits in bounded numbers and no longer than its deadline.
@@ -16,6 +16,8 @@
 mod admission;
 mod answer;
 mod backoff;
+mod batch;
+mod chance;
 mod deadline;
 mod error;
 mod limits;
@@ -30,11 +32,12 @@ mod tasks;
 mod testing;
 
 pub use answer::{
-    Answer, Header, InstancePage, Leader, NodeStatus, Page, Registered, Registration, Resolved, ServicePage,
-    ServiceSummary, Updated,
+    Answer, Granted, Header, InstancePage, Leader, NodeStatus, OverridePage, Page, Picked, Registered, Registration,
+    ServicePage, ServiceSummary, SettingsSet, Updated,
 };
+pub use batch::{Done, Outcomes, Write};
 pub use error::Error;
 pub use limits::Limits;
-pub use quorate_consensus::{Calling, Member, MemberInfo, MemberRole, Role};
-pub use registry::{Parts, Registry};
+pub use quorate_consensus::{Calling, Member, MemberInfo, MemberList, MemberOutcome, MemberRequest, MemberRole, Role};
+pub use registry::{DiskSpace, Parts, Registry, SnapshotStream};
 pub use tasks::{Policy, StillRunning, TaskFailure, Tasks};

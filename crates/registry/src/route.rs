@@ -1,7 +1,8 @@
 //! The way of a command to the leader, wherever it is, and back.
 //!
 //! That a member does not lead is routing and no failure: the command was appended nowhere, so it is sent to the
-//! next leader until the deadline. What may have been appended is never sent again.
+//! next leader until the deadline. What may have been appended is sent again only if it takes effect once however
+//! often it comes; and from then on nothing but an answer tells what became of it.
 
 use bytes::Bytes;
 use quorate_consensus::{Applied, ProposeError};
@@ -9,10 +10,27 @@ use quorate_model::MemberId;
 
 use crate::{Error, backoff::Backoff, deadline::Deadline, quorum::Quorum};
 
+/// Whether a command that may have been appended may be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It may: it takes effect once.
+    Harmless,
+    /// It would take effect again.
+    Harmful,
+}
+
 /// Takes commands to the leader.
 #[derive(Debug, Clone)]
 pub(crate) struct Route<Q> {
     quorum: Q,
+}
+
+/// Why an attempt came to nothing.
+enum Failure {
+    /// Whom it was sent to does not lead, and may know who does.
+    NotLeader(Option<MemberId>),
+    /// It is not sent on.
+    Final(Error),
 }
 
 // === impl Route ===
@@ -23,25 +41,41 @@ impl<Q: Quorum> Route<Q> {
     }
 
     /// Has the leader propose `command`: here, if this member leads, and one hop away otherwise.
-    pub(crate) async fn propose(&self, command: Bytes, deadline: &Deadline) -> Result<Applied, Error> {
+    pub(crate) async fn propose(&self, command: Bytes, repeat: Repeat, deadline: &Deadline) -> Result<Applied, Error> {
         let mut backoff = Backoff::of_request();
         let mut hint = None;
+        // What was in the way when it may have been appended.
+        let mut unknown = None;
         loop {
-            let leader = self.leader(hint, deadline).await?;
-            let time_left = deadline.left().map_err(|_| Error::NoLeader)?;
-            match self.quorum.propose(leader, command.clone(), time_left).await {
+            let tried = self.attempt(hint, command.clone(), deadline).await;
+            match tried {
                 Ok(applied) => return Ok(applied),
-                Err(ProposeError::NotLeader(next)) => hint = next,
-                Err(ProposeError::Refused(problem)) => return Err(Error::Refused { problem }),
-                Err(ProposeError::TimedOut) => return Err(Error::DeadlineExceeded),
-                Err(ProposeError::OutcomeUnknown(problem)) => return Err(Error::OutcomeUnknown { problem }),
+                Err(Failure::NotLeader(next)) => hint = next,
+                Err(Failure::Final(Error::OutcomeUnknown { problem })) if repeat == Repeat::Harmless => {
+                    (hint, unknown) = (None, Some(problem));
+                }
+                Err(Failure::Final(error)) => return Err(unknown.map_or(error, outcome_unknown)),
             }
             backoff.pause().await;
         }
     }
 
+    /// Sends the command once.
+    async fn attempt(&self, hint: Option<MemberId>, command: Bytes, deadline: &Deadline) -> Result<Applied, Failure> {
+        let leader = self.leader(hint, deadline).await.map_err(Failure::Final)?;
+        let time_left = deadline.left().map_err(|_| Failure::Final(Error::NoLeader))?;
+        let proposed = self.quorum.propose(leader, command, time_left).await;
+        proposed.map_err(|error| match error {
+            ProposeError::NotLeader(next) => Failure::NotLeader(next),
+            ProposeError::Refused(problem) => Failure::Final(Error::Refused { problem }),
+            ProposeError::TimedOut => Failure::Final(Error::DeadlineExceeded),
+            ProposeError::ReadOnly(reason) => Failure::Final(Error::ReadOnly { reason }),
+            ProposeError::OutcomeUnknown(problem) => Failure::Final(outcome_unknown(problem)),
+        })
+    }
+
     /// Whom to ask: whoever the last one named, or the one that this member follows.
-    async fn leader(&self, hint: Option<MemberId>, deadline: &Deadline) -> Result<MemberId, Error> {
+    pub(crate) async fn leader(&self, hint: Option<MemberId>, deadline: &Deadline) -> Result<MemberId, Error> {
         loop {
             if let Some(leader) = hint.or_else(|| self.quorum.leader()) {
                 return Ok(leader);
@@ -50,6 +84,10 @@ impl<Q: Quorum> Route<Q> {
             known.map_err(|_| Error::NoLeader)?;
         }
     }
+}
+
+fn outcome_unknown(problem: String) -> Error {
+    Error::OutcomeUnknown { problem }
 }
 
 #[cfg(test)]

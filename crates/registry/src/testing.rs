@@ -12,8 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use quorate_consensus::{Applied, ProposeError, ReadIndexError, Stopping};
-use quorate_model::{Clock, LogIndex, MemberId, Revision};
-use quorate_state::{Outcome, State};
+use quorate_model::{Clock, ClusterId, Epoch, LogIndex, LogTime, MemberId, Revision};
+use quorate_state::{Command, Outcome, Position, State};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -49,10 +49,11 @@ pub(crate) struct Asked {
 struct Shared {
     leader: watch::Sender<Option<MemberId>>,
     applied: watch::Sender<LogIndex>,
-    proposed_to: Mutex<Vec<MemberId>>,
+    proposed: Mutex<Vec<(MemberId, Bytes)>>,
     answers: Mutex<VecDeque<Result<Applied, ProposeError>>>,
     asked: mpsc::UnboundedSender<Asked>,
     on_view: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    state: Mutex<State>,
 }
 
 pub(crate) fn member(id: u64) -> MemberId {
@@ -117,10 +118,11 @@ impl Script {
         let shared = Shared {
             leader: watch::Sender::new(leader.map(member)),
             applied: watch::Sender::default(),
-            proposed_to: Mutex::default(),
+            proposed: Mutex::default(),
             answers: Mutex::default(),
             asked,
             on_view: Mutex::default(),
+            state: Mutex::default(),
         };
         let shared = Arc::new(shared);
         (Self { shared }, requests)
@@ -134,6 +136,20 @@ impl Script {
         self.shared.applied.send_replace(LogIndex::new(index));
     }
 
+    /// Lets the cluster be founded, by the first entry of the log: revisions are log indexes then.
+    pub(crate) fn found(&self, epoch: u64) {
+        let at = Position {
+            index: LogIndex::new(1),
+            time: LogTime::ZERO,
+        };
+        let command = Command::Found {
+            cluster_id: ClusterId::new(7),
+            epoch: Epoch::new(epoch),
+        };
+        let (outcome, _) = self.shared.state.lock().unwrap().apply(at, &command);
+        assert_eq!(outcome, Outcome::Founded);
+    }
+
     /// What the next proposals come to; those after them find no leader.
     pub(crate) fn answer_proposals(&self, answers: impl IntoIterator<Item = Result<Applied, ProposeError>>) {
         self.shared.answers.lock().unwrap().extend(answers);
@@ -141,8 +157,14 @@ impl Script {
 
     /// Whom commands were proposed to, in this order.
     pub(crate) fn proposed_to(&self) -> Vec<u64> {
-        let members = self.shared.proposed_to.lock().unwrap();
-        members.iter().map(|id| id.get()).collect()
+        let proposed = self.shared.proposed.lock().unwrap();
+        proposed.iter().map(|(id, _)| id.get()).collect()
+    }
+
+    /// The commands that were proposed, in this order.
+    pub(crate) fn proposed(&self) -> Vec<Bytes> {
+        let proposed = self.shared.proposed.lock().unwrap();
+        proposed.iter().map(|(_, command)| command.clone()).collect()
     }
 
     /// What happens just before the next view is taken.
@@ -167,8 +189,8 @@ impl Quorum for Script {
         leader.wait_for(Option::is_some).await.unwrap();
     }
 
-    async fn propose(&self, leader: MemberId, _: Bytes, _: Duration) -> Result<Applied, ProposeError> {
-        self.shared.proposed_to.lock().unwrap().push(leader);
+    async fn propose(&self, leader: MemberId, command: Bytes, _: Duration) -> Result<Applied, ProposeError> {
+        self.shared.proposed.lock().unwrap().push((leader, command));
         let answer = self.shared.answers.lock().unwrap().pop_front();
         answer.unwrap_or(Err(ProposeError::NotLeader(None)))
     }
@@ -189,7 +211,9 @@ impl Quorum for Script {
         if let Some(act) = self.shared.on_view.lock().unwrap().take() {
             act();
         }
-        Arc::default()
+        let mut state = self.shared.state.lock().unwrap().clone();
+        state.advance(*self.shared.applied.borrow());
+        Arc::new(state)
     }
 }
 

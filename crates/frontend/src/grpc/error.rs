@@ -19,13 +19,18 @@ fn reason(error: &Error) -> Reason {
         Error::Rejected(rejection) => reason_of_rejection(rejection),
         Error::TooLarge { .. } => Reason::RequestTooLarge,
         Error::Overloaded { .. } => Reason::Overloaded,
-        Error::ReadOnly { .. } => Reason::NotReady,
+        Error::ReadOnly { .. } => Reason::ReadOnly,
         Error::NoLeader => Reason::NoLeader,
         Error::NoQuorum { .. } => Reason::NoQuorum,
+        Error::EpochMismatch { .. } => Reason::EpochMismatch,
+        Error::RevisionAhead { .. } => Reason::RevisionAhead,
         Error::DeadlineExceeded => Reason::DeadlineExceeded,
         Error::Stopping { .. } => Reason::Stopping,
         Error::Refused { .. } => Reason::Unimplemented,
         Error::OutcomeUnknown { .. } => Reason::OutcomeUnknown,
+        Error::MembershipRefused { .. } => Reason::MembershipRefused,
+        Error::MembershipBusy { .. } => Reason::MembershipBusy,
+        Error::MemberNotFound { .. } => Reason::MemberNotFound,
         Error::Internal { .. } => Reason::Internal,
     }
 }
@@ -38,8 +43,11 @@ fn reason_of_rejection(rejection: &Rejection) -> Reason {
         Rejection::NotFound => Reason::NotFound,
         Rejection::LimitExceeded { .. } => Reason::LimitExceeded,
         Rejection::NotFounded => Reason::NotReady,
-        // Only founding is answered so, and no client asks for that.
-        Rejection::AlreadyFounded { .. } => Reason::Internal,
+        Rejection::LeaseNotFound => Reason::LeaseNotFound,
+        Rejection::SequenceTooOld { .. } => Reason::SequenceTooOld,
+        Rejection::KeyReused => Reason::KeyReused,
+        // Only founding and joining are answered so, and no client asks for these.
+        Rejection::AlreadyFounded { .. } | Rejection::NotReserved => Reason::Internal,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The health service of gRPC: it says whether the member asks for requests.
 
 use futures::FutureExt as _;
-use quorate_proto::{cluster::cluster_server, registry::registry_server};
+use quorate_proto::{
+    cluster::{cluster_server, operator_server},
+    registry::{leases_server, registry_server},
+};
 use quorate_registry::{Policy, Tasks};
 use tokio::sync::watch;
 use tonic_health::{
@@ -11,7 +14,13 @@ use tonic_health::{
 };
 
 /// What is asked after: the member as a whole, and each of its services.
-pub(super) const SERVICES: &[&str] = &["", registry_server::SERVICE_NAME, cluster_server::SERVICE_NAME];
+pub(super) const SERVICES: &[&str] = &[
+    "",
+    registry_server::SERVICE_NAME,
+    leases_server::SERVICE_NAME,
+    cluster_server::SERVICE_NAME,
+    operator_server::SERVICE_NAME,
+];
 
 /// A health service that follows `serving`, with the task that makes it.
 pub(super) fn start(tasks: &Tasks, serving: watch::Receiver<bool>) -> HealthServer<impl Health> {

@@ -1,17 +1,23 @@
 //! The registry service.
 
+use std::num::NonZeroUsize;
+
+use quorate_model::Policy;
 use quorate_proto::{
     registry::{self as pb, registry_server},
     request::{
-        self, Deregister, GetInstance, Lifetime, ListInstances, ListServices, Register, Resolve, SetAvailability,
-        Update,
+        self, Choice, Deregister, GetInstance, Keyed, Lifetime, ListInstances, ListServices, Pick, Register, Resolve,
+        SetAvailability, Update, WriteBatch,
     },
     status::Reason,
 };
-use quorate_registry::{Page, Registration, Registry, ServiceSummary, Updated};
+use quorate_registry::{InstancePage, Page, Registration, Registry, ServiceSummary, Updated};
 use tonic::{Request, Response, Status};
 
 use super::{Limits, answer, edge::TimeLeft, error::status};
+use batch::Received;
+
+mod batch;
 
 /// Answers what is asked of the registry.
 #[derive(Debug, Clone)]
@@ -32,19 +38,9 @@ impl RegistryDoor {
 impl registry_server::Registry for RegistryDoor {
     async fn register(&self, request: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
         let (message, time_left) = TimeLeft::split(request);
-        let Register {
-            key,
-            spec,
-            takeover,
-            lifetime,
-        } = message.try_into()?;
-        refuse_unless_persistent(lifetime)?;
-        let asked = Registration { key, spec, takeover };
-        let answer = self
-            .registry
-            .register(asked, time_left)
-            .await
-            .map_err(|error| status(&error))?;
+        let Keyed { write, key: once } = message.try_into()?;
+        let asked = self.registry.register(registration(write)?, once, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
         Ok(Response::new(pb::RegisterResponse {
             header: Some(answer::header(answer.header)),
             generation: answer.value.generation.get(),
@@ -54,8 +50,9 @@ impl registry_server::Registry for RegistryDoor {
 
     async fn update(&self, request: Request<pb::UpdateRequest>) -> Result<Response<pb::UpdateResponse>, Status> {
         let (message, time_left) = TimeLeft::split(request);
-        let Update { key, generation, patch } = message.try_into()?;
-        let asked = self.registry.update(key, generation, patch, time_left);
+        let Keyed { write, key: once } = message.try_into()?;
+        let Update { key, generation, patch } = write;
+        let asked = self.registry.update(key, generation, patch, once, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
         let Updated { generation, effect } = answer.value;
         Ok(Response::new(pb::UpdateResponse {
@@ -70,8 +67,9 @@ impl registry_server::Registry for RegistryDoor {
         request: Request<pb::DeregisterRequest>,
     ) -> Result<Response<pb::DeregisterResponse>, Status> {
         let (message, time_left) = TimeLeft::split(request);
-        let Deregister { key, generation } = message.try_into()?;
-        let asked = self.registry.deregister(key, generation, time_left);
+        let Keyed { write, key: once } = message.try_into()?;
+        let Deregister { key, generation } = write;
+        let asked = self.registry.deregister(key, generation, once, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
         Ok(Response::new(pb::DeregisterResponse {
             header: Some(answer::header(answer.header)),
@@ -84,18 +82,36 @@ impl registry_server::Registry for RegistryDoor {
         request: Request<pb::SetAvailabilityRequest>,
     ) -> Result<Response<pb::SetAvailabilityResponse>, Status> {
         let (message, time_left) = TimeLeft::split(request);
+        let Keyed { write, key: once } = message.try_into()?;
         let SetAvailability {
             key,
             generation,
             availability,
-        } = message.try_into()?;
-        let asked = self.registry.set_availability(key, availability, generation, time_left);
+        } = write;
+        let asked = self
+            .registry
+            .set_availability(key, availability, generation, once, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
         let Updated { generation, effect } = answer.value;
         Ok(Response::new(pb::SetAvailabilityResponse {
             header: Some(answer::header(answer.header)),
             generation: generation.get(),
             changed: answer::changed(effect),
+        }))
+    }
+
+    async fn write_batch(
+        &self,
+        request: Request<pb::WriteBatchRequest>,
+    ) -> Result<Response<pb::WriteBatchResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let WriteBatch { items, key: once } = WriteBatch::try_from(message)?;
+        let Received { writes, refused } = Received::from(items);
+        let asked = self.registry.write_batch(writes, once, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::WriteBatchResponse {
+            header: Some(answer::header(answer.header)),
+            outcomes: batch::outcomes(refused, answer.value),
         }))
     }
 
@@ -109,7 +125,7 @@ impl registry_server::Registry for RegistryDoor {
         let answer = asked.await.map_err(|error| status(&error))?;
         Ok(Response::new(pb::GetInstanceResponse {
             header: Some(answer::header(answer.header)),
-            instance: Some((&*answer.value).into()),
+            instance: Some((&answer.value).into()),
         }))
     }
 
@@ -119,13 +135,49 @@ impl registry_server::Registry for RegistryDoor {
             service,
             filter,
             consistency,
+            part,
         } = message.try_into()?;
-        let asked = self.registry.resolve(&service, &filter, consistency, time_left);
+        let page = Page {
+            size: part.size().map_or(usize::MAX, NonZeroUsize::get),
+            after: part.after().cloned(),
+        };
+        let asked = self.registry.resolve(&service, &filter, &page, consistency, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
+        let InstancePage {
+            service_known,
+            instances,
+            next,
+        } = answer.value;
+        let (instances, next) = match part.size() {
+            Some(_) => {
+                let (instances, cut_behind) = answer::page(&instances, self.limits.page_len_max);
+                (instances, cut_behind.or(next))
+            }
+            None => (answer::whole(&instances, self.limits.answer_len_max)?, next),
+        };
         Ok(Response::new(pb::ResolveResponse {
             header: Some(answer::header(answer.header)),
+            service_known,
+            instances,
+            next_page_token: next.map(String::from).unwrap_or_default(),
+        }))
+    }
+
+    async fn pick(&self, request: Request<pb::PickRequest>) -> Result<Response<pb::PickResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let Pick {
+            service,
+            filter,
+            consistency,
+            choice,
+        } = message.try_into()?;
+        let policy = known_policy(choice)?;
+        let asked = self.registry.pick(&service, &filter, &policy, consistency, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::PickResponse {
+            header: Some(answer::header(answer.header)),
             service_known: answer.value.service_known,
-            instances: answer::whole(&answer.value.instances, self.limits.answer_len_max)?,
+            instance: answer.value.instance.as_ref().map(pb::Instance::from),
         }))
     }
 
@@ -174,16 +226,31 @@ impl registry_server::Registry for RegistryDoor {
 }
 
 /// Whatever is registered stays, for now: to take a lifetime and not to keep it would be a lie.
-fn refuse_unless_persistent(lifetime: Lifetime) -> Result<(), Status> {
+fn registration(asked: Register) -> Result<Registration, Status> {
+    let Register {
+        key,
+        spec,
+        takeover,
+        lifetime,
+    } = asked;
     match lifetime {
-        Lifetime::Persistent => Ok(()),
+        Lifetime::Persistent => Ok(Registration { key, spec, takeover }),
         Lifetime::Ttl { .. } | Lifetime::Lease { .. } => Err(Reason::Unimplemented.status(
             "registrations that lapse are not supported yet: leave out ttl_ms and lease_id, and deregister at the end",
         )),
     }
 }
 
-fn wanted<K: Clone>(page: &request::Page<K>) -> Page<K> {
+/// Nobody reports load yet: to choose by it all the same would be a guess.
+fn known_policy(choice: Choice) -> Result<Policy, Status> {
+    match choice {
+        Choice::By(policy) => Ok(policy),
+        Choice::LeastLoad => Err(Reason::Unimplemented
+            .status("instances do not report their load yet: choose by another policy, such as WEIGHTED")),
+    }
+}
+
+pub(super) fn wanted<K: Clone>(page: &request::Page<K>) -> Page<K> {
     Page {
         size: page.size(),
         after: page.after().cloned(),

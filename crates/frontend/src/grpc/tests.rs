@@ -2,6 +2,7 @@
 
 use std::{sync::Mutex, time::Duration};
 
+use futures::stream::BoxStream;
 use prost::Message as _;
 use quorate_model::limits::REQUEST_LEN_MAX;
 use quorate_proto::{
@@ -25,6 +26,8 @@ use super::*;
 struct Door {
     answer: Told,
     times: Arc<Mutex<Vec<Duration>>>,
+    /// Whether its member was removed from the cluster.
+    removed: watch::Sender<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,80 +55,91 @@ fn not_told<T>() -> Result<Response<T>, Status> {
     Err(Reason::Internal.status("the door was not told what to do"))
 }
 
-#[tonic::async_trait]
-impl Registry for Door {
-    async fn register(&self, _: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
-        Ok(Response::new(pb::RegisterResponse::default()))
-    }
+/// A service of which the door answers some methods, and is not told what to say of all others.
+macro_rules! door {
+    ($service:ident { $($told:item)* } $($method:ident $request:ty => $response:ty;)*) => {
+        #[tonic::async_trait]
+        impl $service for Door {
+            $($told)*
 
-    async fn update(&self, _: Request<pb::UpdateRequest>) -> Result<Response<pb::UpdateResponse>, Status> {
-        not_told()
-    }
-
-    async fn deregister(
-        &self,
-        request: Request<pb::DeregisterRequest>,
-    ) -> Result<Response<pb::DeregisterResponse>, Status> {
-        let (_, time_left) = edge::TimeLeft::split(request);
-        self.times.lock().unwrap().push(time_left);
-        match self.answer {
-            Told::Answer => Ok(Response::new(pb::DeregisterResponse::default())),
-            Told::Fail => Err(Reason::StaleGeneration.status("generation 3 is over")),
-            Told::Hang => std::future::pending().await,
+            $(async fn $method(&self, _: Request<$request>) -> Result<Response<$response>, Status> {
+                not_told()
+            })*
         }
-    }
-
-    async fn set_availability(
-        &self,
-        _: Request<pb::SetAvailabilityRequest>,
-    ) -> Result<Response<pb::SetAvailabilityResponse>, Status> {
-        not_told()
-    }
-
-    async fn get_instance(
-        &self,
-        _: Request<pb::GetInstanceRequest>,
-    ) -> Result<Response<pb::GetInstanceResponse>, Status> {
-        not_told()
-    }
-
-    async fn resolve(&self, _: Request<pb::ResolveRequest>) -> Result<Response<pb::ResolveResponse>, Status> {
-        not_told()
-    }
-
-    async fn list_services(
-        &self,
-        _: Request<pb::ListServicesRequest>,
-    ) -> Result<Response<pb::ListServicesResponse>, Status> {
-        not_told()
-    }
-
-    async fn list_instances(
-        &self,
-        _: Request<pb::ListInstancesRequest>,
-    ) -> Result<Response<pb::ListInstancesResponse>, Status> {
-        not_told()
-    }
+    };
 }
 
-#[tonic::async_trait]
-impl Cluster for Door {
-    async fn status(
-        &self,
-        _: Request<cluster_pb::StatusRequest>,
-    ) -> Result<Response<cluster_pb::StatusResponse>, Status> {
-        not_told()
+door! {
+    Registry {
+        async fn register(&self, _: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
+            Ok(Response::new(pb::RegisterResponse::default()))
+        }
+
+        async fn deregister(
+            &self,
+            request: Request<pb::DeregisterRequest>,
+        ) -> Result<Response<pb::DeregisterResponse>, Status> {
+            let (_, time_left) = edge::TimeLeft::split(request);
+            self.times.lock().unwrap().push(time_left);
+            match self.answer {
+                Told::Answer => Ok(Response::new(pb::DeregisterResponse::default())),
+                Told::Fail => Err(Reason::StaleGeneration.status("generation 3 is over")),
+                Told::Hang => std::future::pending().await,
+            }
+        }
     }
+    update pb::UpdateRequest => pb::UpdateResponse;
+    set_availability pb::SetAvailabilityRequest => pb::SetAvailabilityResponse;
+    write_batch pb::WriteBatchRequest => pb::WriteBatchResponse;
+    get_instance pb::GetInstanceRequest => pb::GetInstanceResponse;
+    resolve pb::ResolveRequest => pb::ResolveResponse;
+    pick pb::PickRequest => pb::PickResponse;
+    list_services pb::ListServicesRequest => pb::ListServicesResponse;
+    list_instances pb::ListInstancesRequest => pb::ListInstancesResponse;
+}
+
+door! {
+    Cluster {
+        type SaveSnapshotStream = BoxStream<'static, Result<cluster_pb::SaveSnapshotResponse, Status>>;
+    }
+    status cluster_pb::StatusRequest => cluster_pb::StatusResponse;
+    list_members cluster_pb::ListMembersRequest => cluster_pb::ListMembersResponse;
+    add_member cluster_pb::AddMemberRequest => cluster_pb::AddMemberResponse;
+    remove_member cluster_pb::RemoveMemberRequest => cluster_pb::RemoveMemberResponse;
+    replace_member cluster_pb::ReplaceMemberRequest => cluster_pb::ReplaceMemberResponse;
+    promote_member cluster_pb::PromoteMemberRequest => cluster_pb::PromoteMemberResponse;
+    demote_member cluster_pb::DemoteMemberRequest => cluster_pb::DemoteMemberResponse;
+    transfer_leader cluster_pb::TransferLeaderRequest => cluster_pb::TransferLeaderResponse;
+    save_snapshot cluster_pb::SaveSnapshotRequest => Self::SaveSnapshotStream;
+}
+
+door! {
+    Leases {}
+    grant_lease pb::GrantLeaseRequest => pb::GrantLeaseResponse;
+    revoke_lease pb::RevokeLeaseRequest => pb::RevokeLeaseResponse;
+    get_lease pb::GetLeaseRequest => pb::GetLeaseResponse;
+}
+
+door! {
+    Operator {}
+    set_override cluster_pb::SetOverrideRequest => cluster_pb::SetOverrideResponse;
+    clear_override cluster_pb::ClearOverrideRequest => cluster_pb::ClearOverrideResponse;
+    list_overrides cluster_pb::ListOverridesRequest => cluster_pb::ListOverridesResponse;
+    set_service_settings cluster_pb::SetServiceSettingsRequest => cluster_pb::SetServiceSettingsResponse;
+    get_service_settings cluster_pb::GetServiceSettingsRequest => cluster_pb::GetServiceSettingsResponse;
 }
 
 fn routes_to(door: &Door, limits: Limits) -> (Routes, watch::Sender<bool>) {
     let ready = watch::Sender::new(false);
     let services = Services {
         registry: door.clone(),
+        leases: door.clone(),
         cluster: door.clone(),
+        operator: door.clone(),
         health: health::start(&Tasks::new(Handle::current()), ready.subscribe()),
     };
-    (services.behind_the_edge(Arc::new(StoppedClock), limits), ready)
+    let routes = services.behind_the_edge(Arc::new(StoppedClock), limits, door.removed.subscribe());
+    (routes, ready)
 }
 
 fn client_of(door: &Door, limits: Limits) -> RegistryClient<Routes> {
@@ -164,6 +178,16 @@ async fn a_request_of_one_byte_more_is_refused_with_its_size_and_the_limit() {
         message.contains("1048577 bytes") && message.contains("1048576 bytes"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn a_member_that_was_removed_answers_nothing_else() {
+    let door = Door::default();
+    let mut client = client_of(&door, Limits::default());
+    client.deregister(pb::DeregisterRequest::default()).await.unwrap();
+    door.removed.send_replace(true);
+    let status = client.deregister(pb::DeregisterRequest::default()).await.unwrap_err();
+    assert_eq!(Reason::of(&status), Reason::Removed);
 }
 
 #[tokio::test]

@@ -39,16 +39,16 @@ async fn one_write_more_than_allowed_is_turned_down_after_a_short_wait() {
         writes_in_flight_max: 2,
         ..Limits::default()
     });
-    let first = gate.enter(&deadline(LONG)).await.unwrap();
-    let _second = gate.enter(&deadline(LONG)).await.unwrap();
+    let first = gate.enter(1, &deadline(LONG)).await.unwrap();
+    let _second = gate.enter(1, &deadline(LONG)).await.unwrap();
 
     let started = tokio::time::Instant::now();
-    let refused = gate.enter(&deadline(LONG)).await.unwrap_err();
+    let refused = gate.enter(1, &deadline(LONG)).await.unwrap_err();
     assert_eq!(refused, gate.overloaded());
     assert_eq!(started.elapsed(), Limits::default().write_wait);
 
     drop(first);
-    let _third = gate.enter(&deadline(LONG)).await.unwrap();
+    let _third = gate.enter(1, &deadline(LONG)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,13 +57,13 @@ async fn a_write_waits_for_one_that_is_about_to_end() {
         writes_in_flight_max: 1,
         ..Limits::default()
     });
-    let first = gate.enter(&deadline(LONG)).await.unwrap();
+    let first = gate.enter(1, &deadline(LONG)).await.unwrap();
     let ends = async {
         tokio::time::sleep(Duration::from_millis(10)).await;
         drop(first);
     };
     let limit = deadline(LONG);
-    let (entered, ()) = tokio::join!(gate.enter(&limit), ends);
+    let (entered, ()) = tokio::join!(gate.enter(1, &limit), ends);
     let _permit = entered.unwrap();
 }
 
@@ -71,22 +71,24 @@ async fn a_write_waits_for_one_that_is_about_to_end() {
 async fn a_write_whose_time_is_over_does_not_come_in() {
     let gate = Gate::new(Limits::default());
     assert_eq!(
-        gate.enter(&deadline(Duration::ZERO)).await.unwrap_err(),
+        gate.enter(1, &deadline(Duration::ZERO)).await.unwrap_err(),
         Error::DeadlineExceeded
     );
 }
 
-#[tokio::test]
-async fn a_closed_gate_says_why_and_opens_again() {
-    let gate = Gate::new(Limits::default());
-    let reason = "the disk is full".to_owned();
-    gate.close(Some(reason.clone()));
-    assert_eq!(
-        gate.enter(&deadline(LONG)).await.unwrap_err(),
-        Error::ReadOnly { reason }
-    );
-    gate.close(None);
-    let _permit = gate.enter(&deadline(LONG)).await.unwrap();
+#[tokio::test(start_paused = true)]
+async fn a_batch_counts_by_its_log_entries() {
+    let gate = Gate::new(Limits {
+        writes_in_flight_max: 3,
+        ..Limits::default()
+    });
+    let batch = gate.enter(2, &deadline(LONG)).await.unwrap();
+    assert_eq!(gate.enter(2, &deadline(LONG)).await.unwrap_err(), gate.overloaded());
+    let single = gate.enter(1, &deadline(LONG)).await.unwrap();
+    drop((batch, single));
+    // One that is over the limit by itself is let in alone.
+    let _all = gate.enter(4, &deadline(LONG)).await.unwrap();
+    assert_eq!(gate.enter(1, &deadline(LONG)).await.unwrap_err(), gate.overloaded());
 }
 
 #[test]

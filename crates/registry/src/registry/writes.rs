@@ -3,24 +3,26 @@
 use std::time::Duration;
 
 use quorate_consensus::Applied;
-use quorate_model::{Availability, Consistency, Generation, InstanceKey, InstancePatch};
+use quorate_model::{Availability, Consistency, Generation, InstanceKey, InstancePatch, RequestKey};
 use quorate_state::{Command, Mutated, Mutation, Outcome};
 
 use super::{Registry, Shared};
-use crate::{Answer, Error, Registered, Registration, Updated, deadline::Deadline};
+use crate::{Answer, Error, Registered, Registration, Updated, deadline::Deadline, route::Repeat};
 
 impl Registry {
     /// Makes an instance known, or renews the claim to it.
-    pub async fn register(&self, asked: Registration, time_left: Duration) -> Result<Answer<Registered>, Error> {
+    pub async fn register(
+        &self,
+        asked: Registration,
+        once: Option<RequestKey>,
+        time_left: Duration,
+    ) -> Result<Answer<Registered>, Error> {
         let deadline = self.deadline(time_left);
-        self.check_room(&asked.key, &deadline).await?;
-        let mutation = Mutation::Register {
-            key: asked.key,
-            spec: asked.spec,
-            takeover: asked.takeover,
-            registered_at_ms: self.shared.clock.wall_ms(),
-        };
-        self.mutate(mutation, &deadline, |mutated| {
+        if once.is_none() {
+            self.check_room(&asked.key, &deadline).await?;
+        }
+        let mutation = asked.into_mutation(self.shared.clock.wall_ms());
+        self.mutate(mutation, once, &deadline, |mutated| {
             let Mutated::Registered { generation, change, .. } = mutated else {
                 return None;
             };
@@ -35,10 +37,11 @@ impl Registry {
         key: InstanceKey,
         generation: Option<Generation>,
         patch: InstancePatch,
+        once: Option<RequestKey>,
         time_left: Duration,
     ) -> Result<Answer<Updated>, Error> {
         let mutation = Mutation::Update { key, generation, patch };
-        self.mutate(mutation, &self.deadline(time_left), |mutated| {
+        self.mutate(mutation, once, &self.deadline(time_left), |mutated| {
             let Mutated::Updated { generation, effect, .. } = mutated else {
                 return None;
             };
@@ -52,10 +55,11 @@ impl Registry {
         &self,
         key: InstanceKey,
         generation: Option<Generation>,
+        once: Option<RequestKey>,
         time_left: Duration,
     ) -> Result<Answer<bool>, Error> {
         let mutation = Mutation::Deregister { key, generation };
-        self.mutate(mutation, &self.deadline(time_left), |mutated| {
+        self.mutate(mutation, once, &self.deadline(time_left), |mutated| {
             let Mutated::Deregistered { existed } = mutated else {
                 return None;
             };
@@ -70,6 +74,7 @@ impl Registry {
         key: InstanceKey,
         availability: Availability,
         generation: Option<Generation>,
+        once: Option<RequestKey>,
         time_left: Duration,
     ) -> Result<Answer<Updated>, Error> {
         let mutation = Mutation::SetAvailability {
@@ -77,7 +82,7 @@ impl Registry {
             availability,
             generation,
         };
-        self.mutate(mutation, &self.deadline(time_left), |mutated| {
+        self.mutate(mutation, once, &self.deadline(time_left), |mutated| {
             let Mutated::AvailabilitySet { generation, effect, .. } = mutated else {
                 return None;
             };
@@ -86,33 +91,39 @@ impl Registry {
         .await
     }
 
-    /// Has `mutation` applied and takes from what it came to what `expected` finds there.
+    /// Has `mutation` applied, once if there is a key for that, and takes from what it came to what `expected` finds
+    /// there. What is to be done once is a batch of one.
     async fn mutate<T>(
         &self,
         mutation: Mutation,
+        once: Option<RequestKey>,
         deadline: &Deadline,
         expected: impl FnOnce(Mutated) -> Option<T>,
     ) -> Result<Answer<T>, Error> {
-        self.write(&Command::Mutate(mutation), deadline, |outcome| {
-            let Outcome::Mutated(mutated) = outcome else {
-                return None;
-            };
-            expected(mutated)
-        })
-        .await
+        let (command, repeat) = match once {
+            None => (Command::Mutate(mutation), Repeat::Harmful),
+            key @ Some(_) => {
+                let items = vec![(0, mutation)];
+                (Command::Batch { key, items }, Repeat::Harmless)
+            }
+        };
+        let Answer { header, value } = self.write(&command, repeat, deadline, only_mutated).await?;
+        let value = expected(value?).ok_or_else(mismatch)?;
+        Ok(Answer { header, value })
     }
 
     /// Has `command` applied and takes from its outcome what `expected` finds there.
-    async fn write<T>(
+    pub(super) async fn write<T>(
         &self,
         command: &Command,
+        repeat: Repeat,
         deadline: &Deadline,
         expected: impl FnOnce(Outcome) -> Option<T>,
     ) -> Result<Answer<T>, Error> {
         let Shared { gate, route, .. } = &*self.shared;
         let encoded = gate.encode(command)?;
-        let _permit = gate.enter(deadline).await?;
-        let Applied { revision, outcome } = route.propose(encoded, deadline).await?;
+        let _permit = gate.enter(1, deadline).await?;
+        let Applied { revision, outcome } = route.propose(encoded, repeat, deadline).await?;
         if let Outcome::Rejected(rejection) = outcome {
             return Err(rejection.into());
         }
@@ -124,7 +135,9 @@ impl Registry {
     }
 
     /// Refuses an instance for which there is no room, unless this member only does not know of the room yet.
-    async fn check_room(&self, key: &InstanceKey, deadline: &Deadline) -> Result<(), Error> {
+    ///
+    /// Not for what is to be done once: it may be done already, and then its outcome is another one.
+    pub(super) async fn check_room(&self, key: &InstanceKey, deadline: &Deadline) -> Result<(), Error> {
         let reader = &self.shared.reader;
         if reader.reading().state.check_room(key).is_ok() {
             return Ok(());
@@ -134,8 +147,28 @@ impl Registry {
     }
 }
 
+/// What the only mutation of a command came to.
+fn only_mutated(outcome: Outcome) -> Option<Result<Mutated, Error>> {
+    match outcome {
+        Outcome::Mutated(mutated) => Some(Ok(mutated)),
+        Outcome::Batch(items) => {
+            let [item] = <[_; 1]>::try_from(items).ok()?;
+            Some(item.map_err(Error::from))
+        }
+        Outcome::Founded
+        | Outcome::MemberAllocated(_)
+        | Outcome::LeaseGranted { .. }
+        | Outcome::LeaseRevoked { .. }
+        | Outcome::OverrideSet { .. }
+        | Outcome::OverrideCleared { .. }
+        | Outcome::OverridesExpired { .. }
+        | Outcome::SettingsSet { .. }
+        | Outcome::Rejected(_) => None,
+    }
+}
+
 /// It was applied: whatever else is said of it, not that nothing was done.
-fn mismatch() -> Error {
+pub(super) fn mismatch() -> Error {
     Error::OutcomeUnknown {
         problem: "the outcome is not one of the command that was proposed".to_owned(),
     }

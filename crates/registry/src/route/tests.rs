@@ -10,11 +10,22 @@ fn not_leader(hint: Option<u64>) -> Result<Applied, ProposeError> {
     Err(ProposeError::NotLeader(hint.map(member)))
 }
 
+fn unknown() -> Result<Applied, ProposeError> {
+    Err(ProposeError::OutcomeUnknown("no answer in time".to_owned()))
+}
+
+fn outcome_unknown() -> Result<Applied, Error> {
+    Err(super::outcome_unknown("no answer in time".to_owned()))
+}
+
 async fn propose(script: &Script, time_left: Duration) -> Result<Applied, Error> {
+    propose_so(script, Repeat::Harmful, time_left).await
+}
+
+async fn propose_so(script: &Script, repeat: Repeat, time_left: Duration) -> Result<Applied, Error> {
     let route = Route::new(script.clone());
-    route
-        .propose(Bytes::from_static(b"command"), &deadline(time_left))
-        .await
+    let command = Bytes::from_static(b"command");
+    route.propose(command, repeat, &deadline(time_left)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,13 +66,55 @@ async fn a_command_waits_for_a_leader_to_be_elected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_appended_is_never_sent_again() {
+async fn what_may_have_been_appended_and_would_take_effect_twice_is_never_sent_again() {
     let (script, _) = Script::new(Some(2));
-    let unknown = ProposeError::OutcomeUnknown("no answer in time".to_owned());
-    script.answer_proposals([not_leader(None), Err(unknown), Ok(applied(7))]);
-    let problem = "no answer in time".to_owned();
-    assert_eq!(propose(&script, LONG).await, Err(Error::OutcomeUnknown { problem }));
+    script.answer_proposals([not_leader(None), unknown(), Ok(applied(7))]);
+    assert_eq!(propose(&script, LONG).await, outcome_unknown());
     assert_eq!(script.proposed_to(), [2, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_effect_once_is_sent_again_with_the_same_bytes_to_whoever_leads() {
+    let (script, _) = Script::new(Some(2));
+    script.answer_proposals([unknown(), not_leader(Some(3)), unknown(), Ok(applied(7))]);
+    assert_eq!(propose_so(&script, Repeat::Harmless, LONG).await, Ok(applied(7)));
+    assert_eq!(script.proposed_to(), [2, 2, 3, 2]);
+    assert!(script.proposed().iter().all(|command| command == "command"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_appended_is_not_said_to_be_undone_by_a_later_refusal() {
+    let refusals = [
+        Err(ProposeError::Refused("it is older".to_owned())),
+        Err(ProposeError::TimedOut),
+        Err(ProposeError::ReadOnly("the disk is full".to_owned())),
+    ];
+    for refusal in refusals {
+        let (script, _) = Script::new(Some(2));
+        script.answer_proposals([unknown(), refusal]);
+        assert_eq!(propose_so(&script, Repeat::Harmless, LONG).await, outcome_unknown());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_appended_stays_unknown_when_time_is_over() {
+    let (script, _) = Script::new(Some(2));
+    script.answer_proposals([unknown()]);
+    assert_eq!(propose_so(&script, Repeat::Harmless, LONG).await, outcome_unknown());
+
+    let (script, _) = Script::new(Some(2));
+    script.answer_proposals([unknown()]);
+    let vanishes = async { script.set_leader(None) };
+    let (answer, ()) = tokio::join!(propose_so(&script, Repeat::Harmless, LONG), vanishes);
+    assert_eq!(answer, outcome_unknown());
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_the_cluster_does_not_grow_is_an_answer() {
+    let (script, _) = Script::new(Some(2));
+    let reason = "the disk is full".to_owned();
+    script.answer_proposals([Err(ProposeError::ReadOnly(reason.clone())), Ok(applied(7))]);
+    assert_eq!(propose(&script, LONG).await, Err(Error::ReadOnly { reason }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quorate_model::{ClusterId, Generation};
+use quorate_model::{ClusterId, Generation, Sequence};
 use quorate_proto::status::{self as table, Retry};
 use quorate_state::Limit;
 
@@ -15,6 +15,7 @@ fn problem() -> String {
 fn rejections() -> Vec<(Rejection, Reason)> {
     let limit = Limit::InstancesPerCluster;
     let (current, cluster_id) = (Generation::new(7), ClusterId::new(1));
+    let window_start = Sequence::FIRST;
     vec![
         (Rejection::Invalid { reason: problem() }, Reason::InvalidArgument),
         (Rejection::AlreadyExists { owner: None }, Reason::AlreadyExists),
@@ -23,6 +24,10 @@ fn rejections() -> Vec<(Rejection, Reason)> {
         (Rejection::LimitExceeded { limit }, Reason::LimitExceeded),
         (Rejection::NotFounded, Reason::NotReady),
         (Rejection::AlreadyFounded { cluster_id }, Reason::Internal),
+        (Rejection::LeaseNotFound, Reason::LeaseNotFound),
+        (Rejection::SequenceTooOld { window_start }, Reason::SequenceTooOld),
+        (Rejection::KeyReused, Reason::KeyReused),
+        (Rejection::NotReserved, Reason::Internal),
     ]
 }
 
@@ -40,7 +45,7 @@ fn errors() -> Vec<(Error, Reason)> {
             Reason::RequestTooLarge,
         ),
         (overloaded, Reason::Overloaded),
-        (Error::ReadOnly { reason: problem() }, Reason::NotReady),
+        (Error::ReadOnly { reason: problem() }, Reason::ReadOnly),
         (Error::NoLeader, Reason::NoLeader),
         (Error::NoQuorum { problem: problem() }, Reason::NoQuorum),
         (Error::DeadlineExceeded, Reason::DeadlineExceeded),
