@@ -4,10 +4,10 @@ mod freshness;
 mod meter;
 mod rounds;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use quorate_consensus::{ReadIndexError, Stopping};
-use quorate_model::{Clock, Consistency};
+use quorate_model::{Clock, Consistency, Epoch, MaxStaleness, Revision};
 use quorate_state::State;
 
 use crate::{Error, Limits, Tasks, backoff::Backoff, deadline::Deadline, quorum::Quorum, readiness::Readiness};
@@ -53,10 +53,74 @@ impl<Q: Quorum> Reader<Q> {
     /// A view that is as fresh as `consistency` asks for.
     pub(crate) async fn read(&self, consistency: Consistency, deadline: &Deadline) -> Result<Reading, Error> {
         match consistency {
-            Consistency::Stale => {}
-            Consistency::Linearizable => self.barrier(deadline).await?,
+            Consistency::Stale => Ok(self.reading()),
+            Consistency::Bounded { max_staleness } => self.bounded(max_staleness, deadline).await,
+            Consistency::AtLeast { epoch, revision } => self.at_least(epoch, revision, deadline).await,
+            Consistency::Linearizable => {
+                self.barrier(deadline).await?;
+                Ok(self.reading())
+            }
         }
-        Ok(self.reading())
+    }
+
+    /// A view whose staleness, as it is stated, is within the bound: the one at hand, or a newer one.
+    async fn bounded(&self, max: MaxStaleness, deadline: &Deadline) -> Result<Reading, Error> {
+        let is_fresh = |reading: &Reading| reading.staleness.is_some_and(|age| age <= max.as_duration());
+        let at_hand = self.reading();
+        if is_fresh(&at_hand) {
+            return Ok(at_hand);
+        }
+        let mut backoff = Backoff::of_request();
+        loop {
+            self.barrier(deadline).await?;
+            let reading = self.reading();
+            if is_fresh(&reading) {
+                return Ok(reading);
+            }
+            if deadline.wait_for(backoff.pause()).await.is_err() {
+                let problem = format!("it took longer than {max} each time");
+                return Err(Error::NoQuorum { problem });
+            }
+        }
+    }
+
+    /// A view that holds `revision`.
+    async fn at_least(&self, epoch: Option<Epoch>, revision: Revision, deadline: &Deadline) -> Result<Reading, Error> {
+        loop {
+            let reading = self.reading();
+            let Some(cluster) = reading.state.cluster() else {
+                // It has not come so far that it knows what the revisions count from.
+                self.barrier(deadline).await?;
+                continue;
+            };
+            if let Some(asked) = epoch.filter(|asked| *asked != cluster.epoch) {
+                let current = cluster.epoch;
+                return Err(Error::EpochMismatch { asked, current });
+            }
+            if reading.state.revision() >= revision {
+                return Ok(reading);
+            }
+            self.come_to(revision, cluster.base, deadline).await?;
+        }
+    }
+
+    /// Waits until `revision` is applied; refused as soon as it is known that the cluster has not come so far.
+    async fn come_to(&self, revision: Revision, base: Revision, deadline: &Deadline) -> Result<(), Error> {
+        let index = revision.index(base);
+        let mut applied = pin!(self.quorum.wait_applied(index));
+        let applied = tokio::select! {
+            biased;
+            applied = &mut applied => applied,
+            confirmed = self.confirmed(deadline) => {
+                let confirmed = confirmed?;
+                if confirmed.index < index {
+                    let reached = Revision::at(base, confirmed.index);
+                    return Err(Error::RevisionAhead { asked: revision, reached });
+                }
+                deadline.wait_for(applied).await?
+            }
+        };
+        applied.map_err(|Stopping| Error::stopping_here())
     }
 
     /// The view as it is.

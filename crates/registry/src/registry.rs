@@ -1,23 +1,33 @@
 //! The facade: every operation of the registry, on any member.
 
+mod batch;
+mod disk;
+mod leases;
+mod members;
+mod operator;
 mod reads;
+mod snapshot;
 mod writes;
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{Connector, Consensus, Joining, Member};
+use quorate_consensus::{Connector, Consensus, Member};
 use quorate_model::{Clock, Epoch};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Header, Leader, Limits, Tasks,
     admission::Gate,
+    chance::Chance,
     deadline::Deadline,
     membership::Membership,
     read::{Reader, Reading},
     readiness::Readiness,
     route::Route,
 };
+
+pub use disk::DiskSpace;
+pub use snapshot::SnapshotStream;
 
 /// What a registry is built from.
 #[derive(Debug)]
@@ -30,6 +40,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// How much it takes on.
     pub limits: Limits,
+    /// Where its random numbers begin.
+    pub seed: u64,
     /// Where its tasks run.
     pub tasks: Tasks,
 }
@@ -51,8 +63,13 @@ struct Shared {
     gate: Gate,
     route: Route<Consensus>,
     reader: Reader<Consensus>,
+    chance: Chance,
     readiness: Readiness,
     membership: Membership,
+    /// Room for snapshots that are being saved.
+    saves: Arc<Semaphore>,
+    /// What was free on its disk when it was looked at last; nothing if it has none.
+    free_disk_bytes: watch::Sender<Option<u64>>,
 }
 
 // === impl Registry ===
@@ -65,21 +82,25 @@ impl Registry {
             connector,
             clock,
             limits,
+            seed,
             tasks,
         } = parts;
         let reader = Reader::start(consensus.clone(), Arc::clone(&clock), limits, &tasks);
         let readiness = Readiness::default();
         reader.start_meter(readiness.clone(), &tasks);
         let membership = Membership::new(consensus.clone(), connector, Arc::clone(&clock));
-        membership.start_promoter(&tasks);
+        membership.start(reader.clone(), &tasks);
         let shared = Shared {
             gate: Gate::new(limits),
+            saves: Arc::new(Semaphore::new(limits.saves_max)),
+            free_disk_bytes: watch::Sender::default(),
             route: Route::new(consensus.clone()),
             consensus,
             clock,
             limits,
             tasks,
             reader,
+            chance: Chance::new(seed),
             readiness,
             membership,
         };
@@ -88,24 +109,9 @@ impl Registry {
         }
     }
 
-    /// Who lets joining nodes in, for the peer door.
-    pub fn joining(&self) -> Arc<dyn Joining> {
-        Arc::new(self.shared.membership.clone())
-    }
-
     /// Whether this member serves: it has a leader that a quorum confirms, and has caught up with it.
     pub fn readiness(&self) -> watch::Receiver<bool> {
         self.shared.readiness.subscribe()
-    }
-
-    /// From now on refuses writes that come in at this member.
-    pub fn refuse_writes(&self, reason: impl Into<String>) {
-        self.shared.gate.close(Some(reason.into()));
-    }
-
-    /// Takes writes again.
-    pub fn accept_writes(&self) {
-        self.shared.gate.close(None);
     }
 
     /// The tasks of the node.

@@ -5,6 +5,8 @@ use std::sync::Mutex;
 use futures::{FutureExt as _, future::join_all};
 use tokio::{runtime::Handle, sync::mpsc, task::yield_now};
 
+mod modes;
+
 use super::*;
 use crate::testing::{Asked, ManualClock, Script, TokioClock, deadline};
 

@@ -3,11 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use quorate_consensus::Status;
-use quorate_model::{Consistency, Filter, Instance, InstanceId, InstanceKey, NamespaceName, ServiceKey, ServiceName};
-use quorate_state::{Rejection, State};
+use quorate_model::{
+    Candidate, Consistency, Filter, Found, Include, InstanceId, InstanceKey, NamespaceName, Policy, ServiceKey,
+    ServiceName, limits, pick,
+};
+use quorate_state::{Rejection, Service, State};
 
 use super::{Registry, Shared};
-use crate::{Answer, Error, InstancePage, NodeStatus, Page, Resolved, ServicePage, ServiceSummary};
+use crate::{Answer, Error, InstancePage, NodeStatus, Page, Picked, ServicePage, ServiceSummary};
 
 impl Registry {
     /// Answers one instance.
@@ -16,27 +19,58 @@ impl Registry {
         key: &InstanceKey,
         consistency: Consistency,
         time_left: Duration,
-    ) -> Result<Answer<Arc<Instance>>, Error> {
-        let answer = self.read(consistency, time_left, |state| state.instance(key)).await?;
-        let Answer { header, value } = answer;
+    ) -> Result<Answer<Found>, Error> {
+        let look = |state: &State| {
+            let instance = state.instance(key)?;
+            let standing = state.standings(&key.service_key()).standing(&instance);
+            Some(Found { instance, standing })
+        };
+        let Answer { header, value } = self.read(consistency, time_left, look).await?;
         let value = value.ok_or(Rejection::NotFound)?;
         Ok(Answer { header, value })
     }
 
-    /// Answers the instances of a service that meet `filter`.
+    /// Answers those instances of a service that `filter` asks for: the part of them that `page` asks for, of any
+    /// size.
     pub async fn resolve(
         &self,
         key: &ServiceKey,
         filter: &Filter,
+        page: &Page<InstanceId>,
         consistency: Consistency,
         time_left: Duration,
-    ) -> Result<Answer<Resolved>, Error> {
+    ) -> Result<Answer<InstancePage>, Error> {
+        self.read(consistency, time_left, |state| {
+            instances(state, key, filter, page, limits::INSTANCES_PER_SERVICE_MAX)
+        })
+        .await
+    }
+
+    /// Answers one of the instances of a service that `filter` asks for, chosen by `policy`.
+    pub async fn pick(
+        &self,
+        key: &ServiceKey,
+        filter: &Filter,
+        policy: &Policy,
+        consistency: Consistency,
+        time_left: Duration,
+    ) -> Result<Answer<Picked>, Error> {
+        let draw = match policy {
+            Policy::RoundRobin => self.shared.chance.turn(&(key, filter)),
+            Policy::Random | Policy::Weighted | Policy::ConsistentHash(_) | Policy::ZoneFirst { .. } => {
+                self.shared.chance.draw()
+            }
+        };
         self.read(consistency, time_left, |state| {
             let service = state.service(key);
-            let all = service.iter().flat_map(|service| service.instances());
-            Resolved {
+            let matching: Vec<Found> = service
+                .as_deref()
+                .map(|service| matching(state, service, filter).collect())
+                .unwrap_or_default();
+            let place = pick(policy, matching.iter().map(Candidate::from), draw);
+            Picked {
                 service_known: service.is_some(),
-                instances: all.filter(|instance| filter.matches(instance)).cloned().collect(),
+                instance: place.and_then(|place| matching.into_iter().nth(place)),
             }
         })
         .await
@@ -57,7 +91,7 @@ impl Registry {
             let services = services.into_iter().map(|service| ServiceSummary {
                 name: service.key().service.clone(),
                 instances: service.len(),
-                available: service.instances().filter(|instance| instance.is_available()).count(),
+                available: matching(state, service, &Filter::default()).count(),
             });
             ServicePage {
                 services: services.collect(),
@@ -76,15 +110,12 @@ impl Registry {
         time_left: Duration,
     ) -> Result<Answer<InstancePage>, Error> {
         let size_max = self.shared.limits.page_size_max;
+        let everything = Filter {
+            include: Include::All,
+            ..Filter::default()
+        };
         self.read(consistency, time_left, |state| {
-            let service = state.service(key);
-            let all = service.iter().flat_map(|service| service.instances());
-            let (instances, next) = page.cut(size_max, all, |instance| &instance.key().id);
-            InstancePage {
-                service_known: service.is_some(),
-                instances: instances.into_iter().cloned().collect(),
-                next,
-            }
+            instances(state, key, &everything, page, size_max)
         })
         .await
     }
@@ -95,6 +126,7 @@ impl Registry {
             consensus,
             reader,
             readiness,
+            free_disk_bytes,
             ..
         } = &*self.shared;
         let reading = reader.reading();
@@ -114,6 +146,8 @@ impl Registry {
             services: state.all_services().len(),
             instances: state.instance_count(),
             members,
+            read_only: consensus.read_only(),
+            free_disk_bytes: *free_disk_bytes.borrow(),
         };
         let header = self.header(&reading);
         Answer { header, value }
@@ -131,4 +165,35 @@ impl Registry {
         let header = self.header(&reading);
         Ok(Answer { header, value })
     }
+}
+
+/// The part that `page` asks for of the instances that `filter` asks for.
+fn instances(
+    state: &State,
+    key: &ServiceKey,
+    filter: &Filter,
+    page: &Page<InstanceId>,
+    size_max: usize,
+) -> InstancePage {
+    let Some(service) = state.service(key) else {
+        return InstancePage::default();
+    };
+    let (instances, next) = page.cut(size_max, matching(state, &service, filter), |found| &found.key().id);
+    InstancePage {
+        service_known: true,
+        instances,
+        next,
+    }
+}
+
+/// The instances of a service that `filter` asks for, as they stand.
+fn matching(state: &State, service: &Service, filter: &Filter) -> impl Iterator<Item = Found> {
+    let standings = state.standings(service.key());
+    service.instances().filter_map(move |instance| {
+        let standing = standings.standing(instance);
+        filter.matches(instance, &standing).then(|| Found {
+            instance: Arc::clone(instance),
+            standing,
+        })
+    })
 }
