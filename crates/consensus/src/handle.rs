@@ -2,37 +2,41 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use openraft::{
-    Raft, ReadPolicy,
+    Instant as _, Raft, ReadPolicy,
     alias::WatchReceiverOf,
     async_runtime::WatchReceiver as _,
-    errors::{ClientWriteError, LinearizableReadError, RaftError},
+    errors::{LinearizableReadError, RaftError},
     metrics::RaftMetrics,
 };
-use quorate_model::{Identity, LogIndex, MemberId, Term, limits::LOG_ENTRY_LEN_MAX};
-use quorate_state::{Command, CommandError, State};
+use quorate_model::{Clock, Identity, LogIndex, MemberId, Term};
+use quorate_state::State;
 use quorate_storage::SnapshotStore;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
     RaftLog,
-    error::{ProposeError, ReadIndexError, StartError},
+    disk_reports::DiskReports,
+    error::{ReadIndexError, StartError},
+    log_clock::LogClock,
+    memory::PeerMemory,
     network::{Connector, Links, PeerNetwork},
+    recollection,
     snapshot::Shelf,
-    state_machine::StateMachine,
+    state_machine::{self, StateMachine},
     status::{Member, MemberRole, Role, Status},
     timing::{Retention, Timing},
-    type_config::{Applied, EncodedCommand, TypeConfig},
+    type_config::TypeConfig,
     view::{self, Stopping, ViewReader},
 };
 
 mod bootstrap;
 mod membership;
+mod propose;
+mod read_only;
 mod shutdown;
+
+pub use membership::MembershipChange;
 
 pub(crate) type QuorateRaft = Raft<TypeConfig, StateMachine>;
 type Metrics = RaftMetrics<TypeConfig>;
@@ -56,6 +60,8 @@ pub struct Parts {
     pub snapshots: SnapshotStore,
     /// How it reaches its peers.
     pub connector: Arc<dyn Connector>,
+    /// What time it is: log time goes by it while this member leads.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The raft node of this process. Cheap to clone.
@@ -67,6 +73,9 @@ pub struct Consensus {
     links: Arc<Links>,
     views: ViewReader,
     snapshots: Shelf,
+    log_clock: Arc<LogClock>,
+    memory: PeerMemory,
+    disk_reports: Arc<DiskReports>,
     /// Room for commands, from when they are proposed until they are applied or their proposers give up.
     proposed_bytes: Arc<Semaphore>,
 }
@@ -83,12 +92,22 @@ impl Consensus {
             log,
             snapshots,
             connector,
+            clock,
         } = parts;
         let config = Arc::new(timing.raft_config(retention, identity.cluster_id)?);
         let (publisher, views) = view::channel();
         let snapshots = Shelf::new(snapshots);
-        let state_machine = StateMachine::new(publisher, snapshots.clone(), log.log().clone());
-        let network = PeerNetwork::new(identity, Arc::clone(&connector), timing.election_min);
+        recollection::check(identity, &log, &snapshots, &connector).await?;
+        let memory = PeerMemory::default();
+        let log_clock = Arc::new(LogClock::new(identity.member_id.get(), Arc::clone(&clock)));
+        let state_machine = StateMachine::new(state_machine::Parts {
+            views: publisher,
+            snapshots: snapshots.clone(),
+            log: log.log().clone(),
+            log_clock: Arc::clone(&log_clock),
+            memory: memory.clone(),
+        });
+        let network = PeerNetwork::new(identity, Arc::clone(&connector), memory.clone(), timing.election_min);
         let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
             .await
             .map_err(|error| StartError::Storage(error.to_string()))?;
@@ -100,6 +119,9 @@ impl Consensus {
             links,
             views,
             snapshots,
+            log_clock,
+            memory,
+            disk_reports: Arc::new(DiskReports::new(clock)),
             proposed_bytes: Arc::new(Semaphore::new(PROPOSED_BYTES_MAX)),
         })
     }
@@ -119,45 +141,6 @@ impl Consensus {
         self.views.wait_applied(index).await
     }
 
-    /// Has `leader` commit and apply a command: here if that is this member, or else one hop away.
-    pub async fn propose(
-        &self,
-        leader: MemberId,
-        command: Bytes,
-        time_left: Duration,
-    ) -> Result<Applied, ProposeError> {
-        if leader == self.identity.member_id {
-            return self.propose_here(command, time_left).await;
-        }
-        match self.member(leader) {
-            Some(member) => self.links.propose(leader.get(), &member.info, command, time_left).await,
-            None => Err(ProposeError::NotLeader(None)),
-        }
-    }
-
-    pub(crate) async fn propose_here(&self, command: Bytes, time_left: Duration) -> Result<Applied, ProposeError> {
-        check(&command)?;
-        let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
-        let deadline = Instant::now() + time_left;
-        let len = u32::try_from(command.len()).unwrap_or(u32::MAX);
-        let room = timeout_at(deadline, self.proposed_bytes.acquire_many(len)).await;
-        let room = room.map_err(|_| ProposeError::TimedOut)?;
-        let _room = room.expect("the semaphore is never closed");
-        // Room that comes with the deadline comes from those that have given up: too late for this one too.
-        if Instant::now() >= deadline {
-            return Err(ProposeError::TimedOut);
-        }
-        let write = self.raft.client_write(EncodedCommand::new(command));
-        match timeout_at(deadline, write).await {
-            Ok(Ok(response)) => response
-                .data
-                .ok_or_else(|| unknown("its entry holds no command".to_owned())),
-            Ok(Err(RaftError::APIError(error))) => Err(write_error(error)),
-            Ok(Err(RaftError::Fatal(error))) => Err(unknown(error.to_string())),
-            Err(_) => Err(unknown("it was not committed in time, and may still be".to_owned())),
-        }
-    }
-
     /// The index that a linearizable read has to wait for: confirmed by a quorum after this was called, by
     /// `leader`, who is this member or one hop away.
     pub async fn read_index(&self, leader: MemberId, time_left: Duration) -> Result<LogIndex, ReadIndexError> {
@@ -165,7 +148,10 @@ impl Consensus {
             return self.read_index_here(time_left).await;
         }
         match self.member(leader) {
-            Some(member) => self.links.read_index(leader.get(), &member.info, time_left).await,
+            Some(member) => {
+                let (leader, disk) = (leader.get(), &self.disk_reports);
+                self.links.read_index(leader, &member.info, disk, time_left).await
+            }
             None => Err(ReadIndexError::NotLeader(None)),
         }
     }
@@ -234,6 +220,14 @@ impl Consensus {
         &self.raft
     }
 
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(crate) fn memory(&self) -> &PeerMemory {
+        &self.memory
+    }
+
     pub(crate) fn snapshots(&self) -> &Shelf {
         &self.snapshots
     }
@@ -251,35 +245,6 @@ impl fmt::Debug for Consensus {
     }
 }
 
-/// What is appended is applied by all members, and a member that cannot read it stops: nothing else may get in,
-/// whoever sent it.
-fn check(command: &Bytes) -> Result<(), ProposeError> {
-    if command.len() > LOG_ENTRY_LEN_MAX {
-        let len = command.len();
-        return Err(ProposeError::Refused(format!(
-            "a command of {len} bytes does not fit a log entry"
-        )));
-    }
-    match Command::decode(command) {
-        // A value that is not allowed is an outcome like others.
-        Ok(_) | Err(CommandError::Invalid(_)) => Ok(()),
-        Err(CommandError::Unreadable(error)) => Err(ProposeError::Refused(format!(
-            "the leader cannot read the command: {error}"
-        ))),
-    }
-}
-
-fn write_error(error: ClientWriteError<TypeConfig>) -> ProposeError {
-    match error {
-        ClientWriteError::ForwardToLeader(forward) => ProposeError::NotLeader(member_id(forward.leader_id)),
-        ClientWriteError::LogEntryDiscarded(_) => {
-            ProposeError::OutcomeUnknown("the leader changed before it was committed".to_owned())
-        }
-        ClientWriteError::ChangeMembershipError(error) => ProposeError::Refused(error.to_string()),
-        ClientWriteError::PreconditionFailed(error) => ProposeError::Refused(error.to_string()),
-    }
-}
-
 fn member_id(id: Option<u64>) -> Option<MemberId> {
     id.and_then(|id| id.try_into().ok())
 }
@@ -292,7 +257,14 @@ fn member_in(metrics: &Metrics, id: u64) -> Option<Member> {
         info: membership.get_node(&id)?.clone(),
         role: if votes { MemberRole::Voter } else { MemberRole::Learner },
         matched: matched(metrics, id),
+        last_heard: last_heard(metrics, id),
     })
+}
+
+/// How long ago the leader sent what the member answered last.
+fn last_heard(metrics: &Metrics, id: u64) -> Option<Duration> {
+    let answered = metrics.heartbeat.as_ref()?.get(&id)?.as_ref();
+    answered.filter(|_| id != metrics.id).map(|at| at.elapsed())
 }
 
 /// The leader itself is not in its own replication metrics: what it has, it has.

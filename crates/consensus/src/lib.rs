@@ -11,21 +11,32 @@
 //! - Every call between members says who speaks to whom; one of another cluster, for another member, or in this
 //!   member's own name is refused. Only who asks who answers, or asks to join, need not say.
 
+mod backup;
 mod codec;
+mod disk_reports;
 mod error;
 mod handle;
+mod log_clock;
+mod memory;
 mod network;
+mod recollection;
 mod snapshot;
 mod state_machine;
 mod status;
+#[cfg(test)]
+mod testing;
 mod timing;
 mod type_config;
 mod view;
 
+pub use backup::{Capture, FilePieces, NewCluster, SavedError, SavedMember, SavedState, Summary};
 pub use codec::Codec;
-pub use error::{MembershipError, ProposeError, ReadIndexError, StartError};
-pub use handle::{Consensus, Parts};
-pub use network::{Applicant, AskError, BoxIo, Connector, Io, JoinError, Joining, identify, peer_routes, request_join};
+pub use error::{ChangeError, MembershipError, ProposeError, ReadIndexError, StartError};
+pub use handle::{Consensus, MembershipChange, Parts};
+pub use network::{
+    Applicant, AskError, BoxIo, Connector, Io, JoinError, Joining, MemberList, MemberOutcome, MemberRequest, Members,
+    ask_whether_removed, identify, peer_routes, request_join,
+};
 pub use status::{Member, MemberRole, Role, Status};
 pub use timing::{Retention, Timing};
 pub use type_config::{Applied, Calling, EncodedCommand, MemberInfo, TypeConfig};

@@ -4,6 +4,8 @@ mod channel;
 mod client;
 mod forward;
 mod identity;
+mod members;
+mod recall;
 mod server;
 mod wire;
 
@@ -11,6 +13,8 @@ pub use channel::{BoxIo, Connector, Io};
 pub(crate) use client::PeerNetwork;
 pub(crate) use forward::Links;
 pub use forward::{Applicant, AskError, identify, request_join};
+pub use members::{MemberList, MemberOutcome, MemberRequest, Members, ask_whether_removed};
+pub(crate) use recall::recall;
 pub use server::{JoinError, Joining, peer_routes};
 
 /// The longest message between members: an append of entries, which the storage caps at 1 MiB and one entry,

@@ -14,13 +14,13 @@ use openraft::alias::SnapshotOf;
 use quorate_model::{LogIndex, Term};
 use quorate_state::{
     State,
-    snapshot::{Decoder, Header, LastLog},
+    snapshot::{Decoder, Encoder, Header, LastLog, RaftMeta},
 };
 use quorate_storage::{SnapshotFile, SnapshotName, SnapshotStore, SnapshotWriter};
 
 use crate::{
     codec,
-    type_config::{LeaderId, LogId, SnapshotMeta, TypeConfig},
+    type_config::{LeaderId, LogId, SnapshotMeta, StoredMembership, TypeConfig},
 };
 
 pub(crate) use receiver::Receiver;
@@ -105,7 +105,7 @@ impl StoredSnapshot {
     }
 }
 
-fn meta(header: &Header) -> io::Result<SnapshotMeta> {
+pub(crate) fn meta(header: &Header) -> io::Result<SnapshotMeta> {
     let log_id = |last: &LastLog| {
         LogId::new(
             LeaderId {
@@ -121,7 +121,16 @@ fn meta(header: &Header) -> io::Result<SnapshotMeta> {
     })
 }
 
-fn name(header: &Header) -> SnapshotName {
+/// What encodes `state`, which covers the log up to `last_log_id`.
+pub(crate) fn encoder(state: &State, last_log_id: Option<LogId>, membership: &StoredMembership) -> io::Result<Encoder> {
+    let raft = RaftMeta {
+        last_log: last_log_id.as_ref().map(last_log),
+        membership: codec::encode_membership(membership).map_err(io::Error::other)?,
+    };
+    Encoder::new(state, raft).map_err(io::Error::other)
+}
+
+pub(crate) fn name(header: &Header) -> SnapshotName {
     let last = header.raft.last_log.as_ref();
     SnapshotName {
         index: last.map_or(0, |last| last.index.get()),

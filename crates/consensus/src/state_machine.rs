@@ -1,6 +1,6 @@
 //! Raft's view of the state machine: entries in, outcomes to who waits for them, views to the readers.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use futures::{Stream, TryStreamExt as _};
 use openraft::{
@@ -8,11 +8,13 @@ use openraft::{
     storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine},
 };
 use quorate_model::LogIndex;
-use quorate_state::{Outcome, State};
+use quorate_state::{Outcome, Position, State, snapshot::Encoder};
 use quorate_storage::Log;
 
 use crate::{
-    snapshot::{Shelf, Snapshot, SnapshotData},
+    log_clock::LogClock,
+    memory::PeerMemory,
+    snapshot::{self, Shelf, Snapshot, SnapshotData},
     type_config::{Applied, EncodedCommand, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
     view::ViewWriter,
 };
@@ -36,6 +38,18 @@ pub(crate) struct StateMachine {
     snapshots: Shelf,
     /// The log that snapshots stand in for.
     log: Log,
+    log_clock: Arc<LogClock>,
+    memory: PeerMemory,
+}
+
+/// What a state machine is built from.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) views: ViewWriter,
+    pub(crate) snapshots: Shelf,
+    pub(crate) log: Log,
+    pub(crate) log_clock: Arc<LogClock>,
+    pub(crate) memory: PeerMemory,
 }
 
 /// Writes a snapshot of the state as it was when the builder was made.
@@ -52,7 +66,14 @@ type Answer = (ApplyResponder<TypeConfig>, Option<Applied>);
 // === impl StateMachine ===
 
 impl StateMachine {
-    pub(crate) fn new(views: ViewWriter, snapshots: Shelf, log: Log) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts {
+            views,
+            snapshots,
+            log,
+            log_clock,
+            memory,
+        } = parts;
         Self {
             state: State::new(),
             last_applied: None,
@@ -60,6 +81,8 @@ impl StateMachine {
             views,
             snapshots,
             log,
+            log_clock,
+            memory,
         }
     }
 
@@ -78,22 +101,39 @@ impl StateMachine {
             }
             EntryPayload::Membership(membership) => {
                 self.state.advance(at);
-                self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                self.set_membership(StoredMembership::new(Some(entry.log_id), membership));
                 None
             }
         };
         self.last_applied = Some(entry.log_id);
+        self.log_clock.applied(&entry.log_id.leader_id, self.state.log_time());
         let revision = self.state.revision();
         Ok(outcome.map(|outcome| Applied { revision, outcome }))
     }
 
     fn apply_command(&mut self, at: LogIndex, command: &EncodedCommand) -> io::Result<Outcome> {
         // The events are for watchers, of whom there are none yet.
-        let (outcome, _events) = self.state.apply_encoded(at, command.as_bytes()).map_err(|error| {
+        let position = Position {
+            index: at,
+            time: command.stamp(),
+        };
+        let applied = self.state.apply_encoded(position, command.as_bytes());
+        let (outcome, _events) = applied.map_err(|error| {
             tracing::error!(log_index = at.get(), %error, "a committed command cannot be read; stopping");
             io::Error::new(io::ErrorKind::InvalidData, error)
         })?;
         Ok(outcome)
+    }
+
+    fn set_membership(&mut self, membership: StoredMembership) {
+        let members = membership.membership().nodes().map(|(id, _)| *id);
+        self.memory.retain(&members.collect());
+        self.membership = membership;
+    }
+
+    /// A builder of a snapshot of the state as it is now.
+    pub(crate) async fn builder(&mut self) -> SnapshotBuilder {
+        self.get_snapshot_builder().await
     }
 
     fn publish(&self, answers: &mut Vec<Answer>) {
@@ -143,7 +183,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.log.flush().await.map_err(io::Error::other)?;
         self.state = self.snapshots.install(meta, data).await?;
         self.last_applied = meta.last_log_id;
-        self.membership = meta.last_membership.clone();
+        self.set_membership(meta.last_membership.clone());
         self.views.publish(self.state.clone());
         tracing::info!(log_index = self.state.applied().get(), "installed a snapshot");
         Ok(())
@@ -155,6 +195,14 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 }
 
 // === impl SnapshotBuilder ===
+
+impl SnapshotBuilder {
+    /// The state, and what encodes it with what raft keeps beside it.
+    pub(crate) fn into_encoder(self) -> io::Result<(State, Encoder)> {
+        let encoder = snapshot::encoder(&self.state, self.last_applied, &self.membership)?;
+        Ok((self.state, encoder))
+    }
+}
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotData;

@@ -88,6 +88,9 @@ impl Timing {
             enable_pre_vote: Some(true),
             // A leader that restarts has to win an election: its peers may have moved on.
             enable_leader_restore: Some(false),
+            // A follower that lost entries is refused by the peer network, once and for all. Until then raft has to
+            // take its earlier answers back, and not to end the leader over them.
+            allow_log_reversion: Some(true),
             ..Config::default()
         };
         config.validate().map_err(|error| StartError::Timing(error.to_string()))

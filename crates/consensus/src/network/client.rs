@@ -16,8 +16,8 @@ use openraft::{
     errors::{RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::{RPCOption, RaftNetworkFactory, RaftNetworkV2},
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest,
-        TransferLeaderResponse, VoteRequest, VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError, StreamAppendResult,
+        TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
     },
 };
 use quorate_model::Identity;
@@ -31,8 +31,9 @@ use super::{
     wire,
 };
 use crate::{
+    memory::PeerMemory,
     snapshot::{Snapshot, SnapshotData},
-    type_config::{MemberInfo, TypeConfig, Vote},
+    type_config::{LeaderId, MemberInfo, TypeConfig, Vote},
 };
 
 /// How long a request of a replication stream may stay unanswered. A follower answers after its disk has
@@ -47,16 +48,25 @@ type RaftClient = pb::raft_client::RaftClient<Introduced>;
 pub(crate) struct PeerNetwork {
     identity: Identity,
     connector: Arc<dyn Connector>,
+    memory: PeerMemory,
     heartbeat_stall_limit: Duration,
 }
 
 /// Raft's client of one peer, for one purpose.
+///
+/// It notes what the peer acknowledges, and has nothing to do any more with one that has lost some of it.
 pub(crate) struct PeerClient {
     target: u64,
     client: RaftClient,
+    memory: PeerMemory,
     stall_limit: Duration,
     reports: Reports,
 }
+
+/// A peer that is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("member {0} has lost log entries that it had acknowledged")]
+struct EntriesLost(u64);
 
 /// Whether a client tells the operator that its peer is gone or back. One per peer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,10 +81,16 @@ enum Reports {
 impl PeerNetwork {
     /// A network in which this member is `identity`. A heartbeat that is not answered within
     /// `heartbeat_stall_limit` is given up.
-    pub(crate) fn new(identity: Identity, connector: Arc<dyn Connector>, heartbeat_stall_limit: Duration) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        connector: Arc<dyn Connector>,
+        memory: PeerMemory,
+        heartbeat_stall_limit: Duration,
+    ) -> Self {
         Self {
             identity,
             connector,
+            memory,
             heartbeat_stall_limit,
         }
     }
@@ -87,6 +103,7 @@ impl PeerNetwork {
         PeerClient {
             target,
             client,
+            memory: self.memory.clone(),
             stall_limit,
             reports,
         }
@@ -123,6 +140,7 @@ impl PeerClient {
         call: impl Future<Output = Result<tonic::Response<T>, Status>>,
         parse: impl FnOnce(T) -> Result<E, wire::Malformed>,
     ) -> Result<E, RPCError<TypeConfig>> {
+        self.check_trusted()?;
         let answered = timeout(option.hard_ttl(), call).await.map_err(|_| self.stalled())?;
         let response = answered.map_err(|status| unreachable(&status))?;
         Ok(parse(response.into_inner()).map_err(|error| unreachable(&error))?)
@@ -140,7 +158,11 @@ impl PeerClient {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         let answers = match input.next().await {
-            Some(first) => Some(self.open(stream::iter([first]).chain(input)).await?),
+            Some(first) => {
+                // All requests of a stream are of one leadership.
+                let leadership = first.vote.leader_id;
+                Some(self.open(leadership, stream::iter([first]).chain(input)).await?)
+            }
             None => None,
         };
         Ok(stream::try_unfold(answers, |answers| async move {
@@ -149,10 +171,11 @@ impl PeerClient {
         }))
     }
 
-    async fn open<S>(&mut self, requests: S) -> Result<Answers<'_>, RPCError<TypeConfig>>
+    async fn open<S>(&mut self, leadership: LeaderId, requests: S) -> Result<Answers<'_>, RPCError<TypeConfig>>
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
+        self.check_trusted()?;
         let in_flight = Arc::new(AtomicUsize::new(0));
         let sent = Arc::clone(&in_flight);
         let requests = requests.map(move |request| {
@@ -167,6 +190,7 @@ impl PeerClient {
         let response = opened.map_err(|status| unreachable(&status))?;
         Ok(Answers {
             peer: self,
+            leadership,
             responses: response.into_inner(),
             in_flight,
         })
@@ -187,6 +211,21 @@ impl PeerClient {
             (false, None) => tracing::info!(member = self.target, "a member answers again"),
             (true, None) | (false, Some(_)) => {}
         }
+    }
+
+    fn check_trusted(&self) -> Result<(), Unreachable<TypeConfig>> {
+        if self.memory.has_lost(self.target) {
+            return Err(unreachable(&EntriesLost(self.target)));
+        }
+        Ok(())
+    }
+
+    /// A vote of the peer, if it counts.
+    fn counted(&self, response: VoteResponse<TypeConfig>) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        if response.vote_granted && !self.memory.note_grant(self.target, response.last_log_id) {
+            return Err(unreachable(&EntriesLost(self.target)).into());
+        }
+        Ok(response)
     }
 
     fn stalled(&self) -> Unreachable<TypeConfig> {
@@ -237,7 +276,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let mut client = self.client.clone();
         let call = client.vote(wire::vote_request_to_wire(&request));
-        self.unary(&option, call, wire::vote_response_from_wire).await
+        self.counted(self.unary(&option, call, wire::vote_response_from_wire).await?)
     }
 
     async fn pre_vote(
@@ -247,7 +286,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let mut client = self.client.clone();
         let call = client.pre_vote(wire::vote_request_to_wire(&request));
-        self.unary(&option, call, wire::vote_response_from_wire).await
+        self.counted(self.unary(&option, call, wire::vote_response_from_wire).await?)
     }
 
     async fn full_snapshot(
@@ -257,6 +296,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let (leadership, last_log_id) = (vote.leader_id, snapshot.meta.last_log_id);
         let header = pb::install_snapshot_request::Part::Header(pb::install_snapshot_request::SnapshotHeader {
             vote: Some(wire::vote_to_wire(&vote)),
             chunk_count: snapshot.snapshot.chunk_count(),
@@ -274,11 +314,15 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         let call = self.unary(&option, client.install_snapshot(parts), |response| {
             wire::vote_from_wire(response.vote)
         });
-        tokio::select! {
+        let answered = tokio::select! {
             biased;
-            closed = cancel => Err(closed.into()),
-            answered = call => Ok(SnapshotResponse::new(answered?)),
+            closed = cancel => return Err(closed.into()),
+            answered = call => answered?,
+        };
+        if let Some(log_id) = last_log_id.filter(|_| answered == vote) {
+            self.memory.note(self.target, leadership, log_id);
         }
+        Ok(SnapshotResponse::new(answered))
     }
 
     async fn transfer_leader(
@@ -295,6 +339,7 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
 /// The answers to a replication stream, in the order of its requests.
 struct Answers<'a> {
     peer: &'a PeerClient,
+    leadership: LeaderId,
     responses: Streaming<pb::AppendResponse>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -320,6 +365,17 @@ impl Answers<'_> {
         let Some(response) = response else { return Ok(None) };
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         let result = wire::append_result_from_wire(response).map_err(|error| unreachable(&error))?;
+        self.remember(&result);
         Ok(Some(result))
+    }
+
+    /// Raft gets to know of a conflict in any case: what the peer had acknowledged then counts no more.
+    fn remember(&self, result: &StreamAppendResult<TypeConfig>) {
+        let (memory, target) = (&self.peer.memory, self.peer.target);
+        match result {
+            Ok(Some(log_id)) => memory.note(target, self.leadership, *log_id),
+            Err(StreamAppendError::Conflict(at)) => memory.note_conflict(target, self.leadership, at.index),
+            Ok(None) | Err(StreamAppendError::HigherVote(_)) => {}
+        }
     }
 }

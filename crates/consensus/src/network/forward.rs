@@ -16,13 +16,16 @@ use tonic::{Code, Status, transport::Channel};
 use super::{
     Connector, MESSAGE_LEN_MAX, channel,
     identity::{Introduce, Introduced},
+    wire,
 };
 use crate::{
+    disk_reports::DiskReports,
     error::{ProposeError, ReadIndexError},
-    type_config::{Applied, Calling, MemberInfo},
+    type_config::{Applied, MemberInfo},
 };
 
 type ForwardClient = pb::forward_client::ForwardClient<Introduced>;
+type MembersClient = pb::members_client::MembersClient<Introduced>;
 
 /// Connections to the peers for what clients want of them, apart from those of raft.
 ///
@@ -107,22 +110,30 @@ impl Links {
         propose_result(result)
     }
 
-    /// Asks `leader` for the index that a linearizable read has to wait for.
+    /// Asks `leader` for the index that a linearizable read has to wait for. The two tell each other whose disk is
+    /// short.
     pub(crate) async fn read_index(
         &self,
         leader: u64,
         info: &MemberInfo,
+        disk: &DiskReports,
         time_left: Duration,
     ) -> Result<LogIndex, ReadIndexError> {
         use pb::read_index_response::Result;
         let mut client = self.client(leader, info);
-        let answered = timeout(time_left, client.read_index(pb::ReadIndexRequest {})).await;
+        let request = pb::ReadIndexRequest {
+            short_of_disk: disk.own().unwrap_or_default(),
+        };
+        let answered = timeout(time_left, client.read_index(request)).await;
         let unconfirmed = |problem: &str| ReadIndexError::Unconfirmed(format!("leader {leader}: {problem}"));
         let response = answered
             .map_err(|_| unconfirmed("no answer in time"))?
             .map_err(|status| unconfirmed(status.message()))?;
         match response.into_inner().result {
-            Some(Result::Confirmed(confirmed)) => Ok(LogIndex::new(confirmed.log_index)),
+            Some(Result::Confirmed(confirmed)) => {
+                disk.note_leader(&confirmed.read_only);
+                Ok(LogIndex::new(confirmed.log_index))
+            }
             Some(Result::NotLeader(hint)) => Err(ReadIndexError::NotLeader(leader_hint(&hint))),
             Some(Result::Unconfirmed(problem)) => Err(unconfirmed(&problem)),
             None => Err(unconfirmed("an empty answer")),
@@ -133,6 +144,11 @@ impl Links {
         let introduce = Introduce::new(self.identity, target);
         ForwardClient::new(Introduced::new(self.channel(target, &info.peer_address), introduce))
             .max_decoding_message_size(MESSAGE_LEN_MAX)
+    }
+
+    pub(super) fn members_client(&self, target: u64, info: &MemberInfo) -> MembersClient {
+        let introduce = Introduce::new(self.identity, target);
+        MembersClient::new(Introduced::new(self.channel(target, &info.peer_address), introduce))
     }
 
     fn channel(&self, target: u64, address: &DoorAddress) -> Channel {
@@ -163,10 +179,11 @@ fn propose_result(result: pb::propose_response::Result) -> Result<Applied, Propo
         Result::Refused(problem) => Err(ProposeError::Refused(problem)),
         Result::Unknown(problem) => Err(ProposeError::OutcomeUnknown(problem)),
         Result::TimedOut(_) => Err(ProposeError::TimedOut),
+        Result::ReadOnly(reason) => Err(ProposeError::ReadOnly(reason)),
     }
 }
 
-fn leader_hint(hint: &pb::NotLeader) -> Option<MemberId> {
+pub(super) fn leader_hint(hint: &pb::NotLeader) -> Option<MemberId> {
     hint.leader_id.and_then(|id| id.try_into().ok())
 }
 
@@ -194,20 +211,25 @@ pub async fn request_join(
 }
 
 fn join_request(applicant: &Applicant) -> pb::JoinRequest {
+    let (promote, replaces) = wire::calling_to_wire(applicant.info.calling);
     pb::JoinRequest {
         nonce: Bytes::copy_from_slice(&applicant.nonce.get().to_be_bytes()),
         peer_address: applicant.info.peer_address.to_string(),
         client_address: applicant.info.client_address.to_string(),
-        promote: applicant.info.calling == Calling::Voter,
+        promote,
+        replaces,
         quota: applicant.quota,
     }
 }
 
-fn joining_client(connector: &Arc<dyn Connector>, address: &DoorAddress) -> pb::joining_client::JoiningClient<Channel> {
+pub(super) fn joining_client(
+    connector: &Arc<dyn Connector>,
+    address: &DoorAddress,
+) -> pb::joining_client::JoiningClient<Channel> {
     pb::joining_client::JoiningClient::new(channel::open(connector, address))
 }
 
-async fn ask<T>(
+pub(super) async fn ask<T>(
     address: &DoorAddress,
     time_left: Duration,
     call: impl Future<Output = Result<tonic::Response<T>, Status>>,

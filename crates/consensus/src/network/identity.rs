@@ -127,6 +127,11 @@ impl Interceptor for CheckIdentity {
     }
 }
 
+/// Who sent a request that was checked.
+pub(crate) fn sender(metadata: &MetadataMap) -> Option<MemberId> {
+    metadata.get(FROM)?.to_str().ok()?.parse().ok()
+}
+
 fn word<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Result<T, Refusal> {
     let word = metadata.get(key).and_then(|value| value.to_str().ok()?.parse().ok());
     word.ok_or_else(|| Refusal {

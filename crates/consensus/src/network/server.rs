@@ -8,12 +8,19 @@ use futures::{
 };
 use quorate_model::{JoinNonce, MemberId};
 use quorate_proto::peer as pb;
+use tokio::{sync::Semaphore, time::timeout};
 use tonic::{
     Request, Response, Status, Streaming,
     service::{Routes, interceptor::InterceptedService},
 };
 
-use super::{Applicant, MESSAGE_LEN_MAX, identity::CheckIdentity, wire};
+use super::{
+    Applicant, MESSAGE_LEN_MAX, Members,
+    identity::{self, CheckIdentity},
+    members::{self, MembersDoor},
+    recall::add_acknowledged,
+    wire,
+};
 use crate::{
     error::{ProposeError, ReadIndexError},
     handle::Consensus,
@@ -21,6 +28,12 @@ use crate::{
 
 /// How long a leader tries to confirm a read for a follower, which gives up by itself before that.
 const READ_INDEX_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Snapshots that are received at a time. Who is refused tries again, if it still leads.
+const SNAPSHOTS_RECEIVED_MAX: usize = 1;
+
+/// How long a quorum may take to confirm that a member was removed.
+const REMOVED_MAX: Duration = Duration::from_secs(1);
 
 /// Lets processes become members. Implemented by the application, which decides.
 pub trait Joining: Send + Sync + 'static {
@@ -40,32 +53,46 @@ pub enum JoinError {
 }
 
 /// What a member answers its peers, to be served at its peer door.
-pub fn peer_routes(consensus: Consensus, joining: Arc<dyn Joining>) -> Routes {
-    use pb::{forward_server::ForwardServer, joining_server::JoiningServer, raft_server::RaftServer};
+pub fn peer_routes(consensus: Consensus, joining: Arc<dyn Joining>, members: Arc<dyn Members>) -> Routes {
+    use pb::{
+        forward_server::ForwardServer, joining_server::JoiningServer, members_server::MembersServer,
+        raft_server::RaftServer,
+    };
     let check = CheckIdentity::new(consensus.identity());
-    let raft = RaftServer::new(Peers {
+    let peers = Peers {
         consensus: consensus.clone(),
-    })
-    .max_decoding_message_size(MESSAGE_LEN_MAX)
-    .max_encoding_message_size(MESSAGE_LEN_MAX);
-    let forward = ForwardServer::new(Peers {
-        consensus: consensus.clone(),
-    });
+        receiving: Arc::new(Semaphore::new(SNAPSHOTS_RECEIVED_MAX)),
+    };
+    let raft = RaftServer::new(peers.clone())
+        .max_decoding_message_size(MESSAGE_LEN_MAX)
+        .max_encoding_message_size(MESSAGE_LEN_MAX);
+    let forward = ForwardServer::new(peers);
+    let change = MembersServer::new(MembersDoor::new(Arc::clone(&members)));
+    let entrance = Entrance {
+        consensus,
+        joining,
+        members,
+    };
     Routes::default()
         .add_service(InterceptedService::new(raft, check.clone()))
-        .add_service(InterceptedService::new(forward, check))
-        .add_service(JoiningServer::new(Entrance { consensus, joining }))
+        .add_service(InterceptedService::new(forward, check.clone()))
+        .add_service(InterceptedService::new(change, check))
+        .add_service(JoiningServer::new(entrance))
 }
 
 /// Answers members.
+#[derive(Clone)]
 struct Peers {
     consensus: Consensus,
+    /// Room for snapshots that arrive.
+    receiving: Arc<Semaphore>,
 }
 
-/// Answers processes that are no members yet.
+/// Answers processes that are no members yet, or may be none any more.
 struct Entrance {
     consensus: Consensus,
     joining: Arc<dyn Joining>,
+    members: Arc<dyn Members>,
 }
 
 fn unavailable(error: impl std::fmt::Display) -> Status {
@@ -110,6 +137,9 @@ impl pb::raft_server::Raft for Peers {
         &self,
         request: Request<Streaming<pb::InstallSnapshotRequest>>,
     ) -> Result<Response<pb::InstallSnapshotResponse>, Status> {
+        // Each is decoded while it arrives: two would take twice the memory, and only one can be of use.
+        let receiving = self.receiving.try_acquire();
+        let _receiving = receiving.map_err(|_| Status::unavailable("another snapshot is being received"))?;
         let mut parts = request.into_inner();
         let Some(pb::install_snapshot_request::Part::Header(header)) = next_part(&mut parts).await? else {
             return Err(Status::invalid_argument("a snapshot begins with its header"));
@@ -189,17 +219,25 @@ impl pb::forward_server::Forward for Peers {
             Err(ProposeError::Refused(problem)) => Result::Refused(problem),
             Err(ProposeError::OutcomeUnknown(problem)) => Result::Unknown(problem),
             Err(ProposeError::TimedOut) => Result::TimedOut(TimedOut {}),
+            Err(ProposeError::ReadOnly(reason)) => Result::ReadOnly(reason),
         };
         Ok(Response::new(pb::ProposeResponse { result: Some(result) }))
     }
 
     async fn read_index(
         &self,
-        _request: Request<pb::ReadIndexRequest>,
+        request: Request<pb::ReadIndexRequest>,
     ) -> Result<Response<pb::ReadIndexResponse>, Status> {
         use pb::read_index_response::{Confirmed, Result};
+        if let Some(sender) = identity::sender(request.metadata()) {
+            self.consensus
+                .note_disk_report(sender, &request.get_ref().short_of_disk);
+        }
         let result = match self.consensus.read_index_here(READ_INDEX_TIMEOUT).await {
-            Ok(index) => Result::Confirmed(Confirmed { log_index: index.get() }),
+            Ok(index) => Result::Confirmed(Confirmed {
+                log_index: index.get(),
+                read_only: self.consensus.read_only().unwrap_or_default(),
+            }),
             Err(ReadIndexError::NotLeader(leader)) => Result::NotLeader(not_leader(leader)),
             Err(ReadIndexError::Unconfirmed(problem)) => Result::Unconfirmed(problem),
         };
@@ -238,12 +276,26 @@ impl pb::joining_server::Joining for Entrance {
             member_id: member_id.get(),
         }))
     }
+
+    async fn recall(&self, request: Request<pb::RecallRequest>) -> Result<Response<pb::RecallResponse>, Status> {
+        let request = request.into_inner();
+        // What is remembered must not wait for a quorum, which may not exist before the asker is back.
+        let removed = members::is_removed(&*self.members, self.consensus.identity(), &request);
+        let removed = timeout(REMOVED_MAX, removed).await.unwrap_or(Ok(false))?;
+        let mut response = pb::RecallResponse {
+            removed,
+            ..pb::RecallResponse::default()
+        };
+        add_acknowledged(&mut response, self.consensus.memory(), request.member_id);
+        Ok(Response::new(response))
+    }
 }
 
 fn applicant(request: &pb::JoinRequest) -> Result<Applicant, Status> {
     let nonce = <[u8; 16]>::try_from(request.nonce.as_ref())
         .map_err(|_| Status::invalid_argument("the nonce of a join has 16 bytes"))?;
-    let info = wire::member_info(&request.peer_address, &request.client_address, request.promote)?;
+    let calling = wire::calling_from_wire(request.promote, request.replaces);
+    let info = wire::member_info(&request.peer_address, &request.client_address, calling)?;
     Ok(Applicant {
         nonce: JoinNonce::new(u128::from_be_bytes(nonce)),
         info,

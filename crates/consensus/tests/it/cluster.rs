@@ -13,8 +13,9 @@ use std::{
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use quorate_consensus::{
-    Applicant, Applied, BoxIo, Calling, Connector, Consensus, JoinError, Joining, MemberInfo, Parts, ProposeError,
-    RaftLog, Retention, Role, Timing, peer_routes,
+    Applicant, Applied, BoxIo, Calling, ChangeError, Connector, Consensus, JoinError, Joining, MemberInfo, MemberList,
+    MemberOutcome, MemberRequest, Members, MembershipChange, Parts, ProposeError, RaftLog, Retention, Role, StartError,
+    Timing, peer_routes,
 };
 use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, MemberId};
 use quorate_state::Command;
@@ -25,7 +26,7 @@ use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
 /// Longer than anything may take on a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-const CLUSTER: ClusterId = ClusterId::new(0xC1);
+pub(crate) const CLUSTER: ClusterId = ClusterId::new(0xC1);
 
 /// The pipes between the members.
 #[derive(Debug, Default)]
@@ -61,7 +62,7 @@ pub(crate) struct Cluster {
 }
 
 #[derive(Debug)]
-struct RealClock(Instant);
+pub(crate) struct RealClock(pub(crate) Instant);
 
 impl Clock for RealClock {
     fn now(&self) -> Duration {
@@ -75,6 +76,24 @@ impl Clock for RealClock {
 
 /// Nobody joins by asking in these tests.
 struct Closed;
+
+impl Members for Closed {
+    fn change(
+        &self,
+        _request: MemberRequest,
+        _time_left: Duration,
+    ) -> BoxFuture<'static, Result<MemberOutcome, ChangeError>> {
+        Box::pin(async { Err(ChangeError::Refused("closed".to_owned())) })
+    }
+
+    fn list(&self) -> Result<MemberList, Option<MemberId>> {
+        Err(None)
+    }
+
+    fn is_removed(&self, _member_id: MemberId, _quota: u32) -> BoxFuture<'static, bool> {
+        Box::pin(async { false })
+    }
+}
 
 impl Joining for Closed {
     fn admit(&self, _candidate: Applicant) -> BoxFuture<'static, Result<MemberId, JoinError>> {
@@ -140,7 +159,12 @@ impl Connector for Pipes {
 // === impl Node ===
 
 impl Node {
-    async fn start(id: u64, disk: MemoryDisk, network: &Arc<Network>, retention: Retention) -> Self {
+    async fn start(
+        id: u64,
+        disk: MemoryDisk,
+        network: &Arc<Network>,
+        retention: Retention,
+    ) -> Result<Self, StartError> {
         let address = address(id);
         let identity = Identity {
             cluster_id: CLUSTER,
@@ -165,22 +189,23 @@ impl Node {
                 network: Arc::clone(network),
                 from: address.to_string(),
             }),
+            clock,
         };
-        let consensus = Consensus::start(parts).await.unwrap();
+        let consensus = Consensus::start(parts).await?;
         let (door, connections) = mpsc::unbounded_channel();
         network.doors.lock().unwrap().insert(address.to_string(), door);
-        let routes = peer_routes(consensus.clone(), Arc::new(Closed));
+        let routes = peer_routes(consensus.clone(), Arc::new(Closed), Arc::new(Closed));
         let connections = UnboundedReceiverStream::new(connections).map(Ok::<_, io::Error>);
         let serving = tokio::spawn(async move {
             let serving = tonic::transport::Server::builder().add_routes(routes);
             serving.serve_with_incoming(connections).await.unwrap();
         });
-        Self {
+        Ok(Self {
             consensus,
             disk,
             address,
             tasks: vec![writing, serving],
-        }
+        })
     }
 
     fn info(&self) -> MemberInfo {
@@ -215,14 +240,20 @@ impl Cluster {
         for id in 2..=size {
             let (member_id, info) = (id.try_into().unwrap(), cluster.nodes[&id].info());
             founder.consensus.add_learner(member_id, info, DEADLINE).await.unwrap();
-            founder.consensus.promote(member_id, DEADLINE).await.unwrap();
+            let promote = MembershipChange::Promote(member_id);
+            founder.consensus.change_membership(promote, DEADLINE).await.unwrap();
         }
         cluster
     }
 
     async fn start(&mut self, id: u64, disk: MemoryDisk) {
-        let node = Node::start(id, disk, &self.network, self.retention).await;
+        self.try_start(id, disk).await.unwrap();
+    }
+
+    async fn try_start(&mut self, id: u64, disk: MemoryDisk) -> Result<(), StartError> {
+        let node = Node::start(id, disk, &self.network, self.retention).await?;
         self.nodes.insert(id, node);
+        Ok(())
     }
 
     /// Cuts a member's power: what its disk had not synced is gone.
@@ -236,8 +267,19 @@ impl Cluster {
     }
 
     pub(crate) async fn restart(&mut self, id: u64, disk: MemoryDisk) {
+        self.try_restart(id, disk).await.unwrap();
+    }
+
+    pub(crate) async fn try_restart(&mut self, id: u64, disk: MemoryDisk) -> Result<(), StartError> {
         self.network.heal();
+        self.try_start(id, disk).await
+    }
+
+    /// Starts a member that cannot ask anybody anything before it takes part.
+    pub(crate) async fn restart_alone(&mut self, id: u64, disk: MemoryDisk) {
+        self.network.isolate(id);
         self.start(id, disk).await;
+        self.network.heal();
     }
 
     pub(crate) fn node(&self, id: u64) -> &Consensus {

@@ -5,5 +5,8 @@
 )]
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
+mod backup;
 mod cluster;
+mod log_time;
+mod peers_memory;
 mod replication;

@@ -182,11 +182,11 @@ async fn what_a_member_could_not_apply_is_not_appended() {
 async fn commands_wait_for_room_and_not_in_the_log() {
     let cluster = Cluster::of(3, Retention::default()).await;
     let leader = cluster.leader().await;
+    let command = long_register().encode().unwrap();
+    let node = cluster.node(leader);
     (1..=3)
         .filter(|id| *id != leader)
         .for_each(|id| cluster.network.isolate(id));
-    let command = long_register().encode().unwrap();
-    let node = cluster.node(leader);
     let propose = |time_left| node.propose(leader.try_into().unwrap(), command.clone(), time_left);
     // Without followers nothing is committed: what is let in stays.
     let let_in = (8 << 20) / command.len();

@@ -104,6 +104,19 @@ impl MemoryDisk {
         disk.power_losses += 1;
     }
 
+    /// A disk of its own that holds what is durable here now: what a disk that forgets would come back with.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let disk = self.lock();
+        Self(Arc::new(Mutex::new(Disk {
+            durable: disk.durable.clone(),
+            visible: disk.durable.clone(),
+            watermark: disk.watermark.clone(),
+            snapshots: disk.snapshots.clone(),
+            ..Disk::default()
+        })))
+    }
+
     /// Writes that a power loss would drop now.
     pub fn unsynced_writes(&self) -> usize {
         self.lock().pending.len()
