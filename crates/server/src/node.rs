@@ -86,14 +86,15 @@ impl Node {
             return Ok(());
         };
         let mut serving = boot::boot(config, parts, identity?).await?;
+        let removed = serving.removed();
         tokio::select! {
             biased;
-            failure = serving.failed() => Err(failure),
-            () = stop.cancelled() => {
-                serving.stop().await;
-                Ok(())
-            }
+            failure = serving.failed() => return Err(failure),
+            () = removed => serving.leave(),
+            () = stop.cancelled() => {}
         }
+        serving.stop().await;
+        Ok(())
     }
 }
 

@@ -40,6 +40,9 @@ pub(crate) struct ServerArgs {
     /// Join as a member that never votes.
     #[arg(long)]
     learner: bool,
+    /// Join in the place of the member with this id, which is gone for good: with its vote, and at its address too.
+    #[arg(long, value_name = "ID")]
+    replace: Option<u64>,
     /// Keep everything in memory, and forget it at exit.
     #[arg(long)]
     memory: bool,
@@ -70,6 +73,7 @@ impl ServerArgs {
             bootstrap: if_set(self.bootstrap),
             join: self.join.clone(),
             learner: if_set(self.learner),
+            replace: self.replace,
             log_format: self.log_format.clone(),
             log_level: self.log_level.clone(),
         }

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use quorate_model::Clock;
 use quorate_proto::status::{REASON_KEY, Reason};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tonic::{
     Code, Status,
     body::Body,
@@ -49,16 +49,19 @@ struct Shared {
     clock: Arc<dyn Clock>,
     limits: Limits,
     in_flight: Semaphore,
+    /// Whether this member was removed from its cluster: then it has nothing to say any more.
+    removed: watch::Receiver<bool>,
 }
 
 // === impl EdgeLayer ===
 
 impl EdgeLayer {
-    pub(super) fn new(clock: Arc<dyn Clock>, limits: Limits) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, limits: Limits, removed: watch::Receiver<bool>) -> Self {
         let shared = Shared {
             clock,
             limits,
             in_flight: Semaphore::new(limits.requests_in_flight_max),
+            removed,
         };
         Self {
             shared: Arc::new(shared),
@@ -122,6 +125,9 @@ impl Shared {
         S: Service<Request<B>, Response = Response<R>>,
         R: HttpBody<Data = Bytes, Error: Into<StdError>> + Send + 'static,
     {
+        if method.starts_with(OUR_SERVICES) && *self.removed.borrow() {
+            return Ok(removed().into_http());
+        }
         let _permit = match self.in_flight.try_acquire() {
             Ok(permit) => Some(permit),
             Err(_) if method.starts_with(OUR_SERVICES) => return Ok(self.overloaded().into_http()),
@@ -140,6 +146,10 @@ impl Shared {
         let message = format!("{most} requests are under way, as many as this member takes: ask another member");
         Reason::Overloaded.status(message)
     }
+}
+
+fn removed() -> Status {
+    Reason::Removed.status("this member was removed from the cluster and stops: ask another one")
 }
 
 /// The response, with a reason if it is a failure without one.

@@ -1,15 +1,18 @@
-//! The task that makes voters of learners that have caught up. It runs on every member and acts on the leader.
+//! The task that does what the members are called to: finishes changes that were interrupted, makes voters of
+//! learners that have caught up, and puts successors in the places that are meant for them. It runs on every member
+//! and acts on the leader.
 
 use std::time::Duration;
 
-use futures::future::join_all;
-use quorate_consensus::{Calling, Member, MemberRole, MembershipError, Role, Status, identify};
-use quorate_model::{Identity, MemberId, limits};
+use quorate_consensus::{Calling, MembershipChange, Role, Status};
+use quorate_model::limits;
 use tokio::time::sleep;
 
+use super::{
+    Membership,
+    rules::{Roll, Verdict, votes},
+};
 use crate::{Policy, Tasks, backoff::Backoff};
-
-use super::{Membership, voters};
 
 /// Between two looks at the members.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -17,23 +20,18 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// Between two tries of what has failed: for ever, but ever more rarely.
 const RETRY: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
 
-/// A learner that lacks at most so many entries has caught up: they are sent in one message.
-const LAG_ENTRIES_MAX: u64 = 100;
-
 /// How long one change may take before it is looked at again.
 const CHANGE_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// How long a member may take to say that it is there.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
-    /// Finish the change that an earlier leader began.
-    FinishChange,
-    /// Make a voter of the first of these learners that is there: one that is gone must not stand in the way of
-    /// the others.
-    PromoteOneOf(Vec<MemberId>),
+    /// This change.
+    Make(MembershipChange),
+    /// Hand leadership over: somebody is to take the leader's place.
+    HandOver,
+    /// Nothing, for this reason.
+    Blocked(String),
 }
 
 /// Starts the task.
@@ -63,102 +61,60 @@ async fn run(membership: Membership) {
 /// Takes the next step, if there is one.
 async fn act(membership: &Membership) -> Result<(), String> {
     let consensus = &membership.consensus;
-    if consensus.leader() != Some(consensus.identity().member_id) {
+    if consensus.leader() != Some(membership.own_id()) {
+        membership.tenure.end();
         return Ok(());
     }
     let _turn = membership.turn.lock().await;
     let status = consensus.status();
-    let Some(step) = next_step(&status, consensus.is_joint()) else {
-        return Ok(());
-    };
-    let (change, changed) = match step {
-        Step::FinishChange => (
-            "finish what was begun".to_owned(),
-            consensus.finish_change(CHANGE_TIME_MAX).await,
-        ),
-        Step::PromoteOneOf(candidates) => {
-            let voters = voters(&status.members).map(|member| member.id).collect::<Vec<_>>();
-            let present = present(membership, &status, &candidates).await;
-            let candidate = choose(&voters, &candidates, &present)?;
-            let promoted = consensus.promote(candidate, CHANGE_TIME_MAX).await;
-            (format!("promote member {candidate}"), promoted)
-        }
-    };
-    match changed {
-        Ok(()) => tracing::info!(change, "the members have changed"),
-        // Whoever leads now goes on.
-        Err(MembershipError::NotLeader(_)) => {}
-        Err(
-            error @ (MembershipError::InProgress | MembershipError::Refused(_) | MembershipError::OutcomeUnknown(_)),
-        ) => {
-            return Err(format!("{change}: {error}"));
-        }
-    }
-    Ok(())
-}
-
-/// What the leader has to do next, one thing at a time.
-fn next_step(status: &Status, is_joint: bool) -> Option<Step> {
     if status.role != Role::Leader {
-        return None;
+        return Ok(());
     }
+    membership.tenure.length(status.term, membership.clock.now());
+    match next_step(&membership.roll(&status), consensus.is_joint()) {
+        None => Ok(()),
+        Some(Step::Make(change)) => {
+            let deadline = membership.deadline(CHANGE_TIME_MAX);
+            membership.make_or_leave(change, &deadline).await
+        }
+        Some(Step::HandOver) => {
+            consensus.step_down(CHANGE_TIME_MAX).await;
+            Ok(())
+        }
+        Some(Step::Blocked(reason)) => Err(reason),
+    }
+}
+
+/// What the leader has to do next, one thing at a time. One that cannot be done does not stand in the way of others.
+fn next_step(roll: &Roll<'_>, is_joint: bool) -> Option<Step> {
     if is_joint {
-        return Some(Step::FinishChange);
+        return Some(Step::Make(MembershipChange::Finish));
     }
-    if voters(&status.members).count() >= limits::VOTERS_MAX {
-        return None;
+    let mut blocked = None;
+    for verdict in wanted(roll) {
+        match verdict {
+            Verdict::Make(change) => return Some(Step::Make(change)),
+            Verdict::StepDown => return Some(Step::HandOver),
+            Verdict::NotYet(reason) | Verdict::Refuse(reason) | Verdict::NoQuorum(reason) => {
+                blocked = blocked.or(Some(Step::Blocked(reason)));
+            }
+            Verdict::IsSo | Verdict::NotFound(_) => {}
+        }
     }
-    let ready = status.members.iter().filter(|member| is_to_be_promoted(member, status));
-    let mut candidates: Vec<MemberId> = ready.map(|member| member.id).collect();
-    candidates.sort();
-    (!candidates.is_empty()).then_some(Step::PromoteOneOf(candidates))
+    blocked
 }
 
-fn is_to_be_promoted(member: &Member, status: &Status) -> bool {
-    let caught_up = member
-        .matched
-        .is_some_and(|matched| status.last_log.get().saturating_sub(matched.get()) <= LAG_ENTRIES_MAX);
-    member.role == MemberRole::Learner && member.info.calling == Calling::Voter && caught_up
-}
-
-/// The candidate to promote, if the cluster would go on working with it as a voter.
-fn choose(voters: &[MemberId], candidates: &[MemberId], present: &[MemberId]) -> Result<MemberId, String> {
-    let Some(candidate) = candidates.iter().copied().find(|candidate| present.contains(candidate)) else {
-        return Err(format!("{candidates:?} are to be promoted and do not answer"));
-    };
-    let answering = 1 + voters.iter().filter(|voter| present.contains(voter)).count();
-    let of = 1 + voters.len();
-    if answering * 2 <= of {
-        return Err(format!(
-            "with member {candidate} as a voter, only {answering} of {of} would answer: no quorum"
-        ));
-    }
-    Ok(candidate)
-}
-
-/// Those of the voters and candidates that are there. What a leader knows of a member's log stays as it was when
-/// the member dies, so each is asked.
-async fn present(membership: &Membership, status: &Status, candidates: &[MemberId]) -> Vec<MemberId> {
-    let asked = status
-        .members
-        .iter()
-        .filter(|member| member.role == MemberRole::Voter || candidates.contains(&member.id));
-    let answers = join_all(asked.map(async |member| is_present(membership, member).await.then_some(member.id))).await;
-    answers.into_iter().flatten().collect()
-}
-
-async fn is_present(membership: &Membership, member: &Member) -> bool {
-    let own = membership.consensus.identity();
-    if member.id == own.member_id {
-        return true;
-    }
-    let expected = Identity {
-        member_id: member.id,
-        ..own
-    };
-    let replicating = member.matched.is_some();
-    let answered = identify(&membership.connector, &member.info.peer_address, ANSWER_TIME_MAX).await;
-    replicating && answered.is_ok_and(|identity| identity == expected)
+/// What becomes of the learners that have caught up and are called to something else, in the order of their ids.
+fn wanted<'a>(roll: &'a Roll<'_>) -> impl Iterator<Item = Verdict> + 'a {
+    let Status { members, .. } = roll.status;
+    let has_room = roll.voters().len() < limits::VOTERS_MAX;
+    let learners = members.iter().filter(|member| !votes(member));
+    let ready = learners.filter(|member| roll.has_caught_up(member));
+    ready.filter_map(move |member| match member.info.calling {
+        Calling::Successor(old) if roll.find(old).is_some() => Some(roll.replace(old, member.id)),
+        Calling::Voter | Calling::Successor(_) if has_room => Some(roll.promote(member.id)),
+        Calling::Voter | Calling::Successor(_) | Calling::Learner => None,
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,16 @@
 //! Whom a joining node must not be taken for.
 
-use super::*;
+use quorate_consensus::{Calling, Member, MemberInfo, MemberRole};
+use quorate_model::limits;
+
+use super::{
+    join::{Newcomer, Standing, standing},
+    *,
+};
 use crate::testing::member as id;
+
+/// How long a leader has led that knows who is silent.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A member whose doors are on this port and the one before.
 pub(super) fn member(number: u64, port: u16, role: MemberRole) -> Member {
@@ -10,6 +19,7 @@ pub(super) fn member(number: u64, port: u16, role: MemberRole) -> Member {
         info: info(port),
         role,
         matched: None,
+        last_heard: None,
     }
 }
 
@@ -21,29 +31,51 @@ pub(super) fn info(port: u16) -> MemberInfo {
     }
 }
 
+/// How a node with `info` stands to `members` of whom the last has the highest id that was given out.
+fn stands(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> Standing {
+    stands_after(LONG, members, known, info)
+}
+
+fn stands_after(led_for: Duration, members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> Standing {
+    let last = members.iter().map(|member| member.id).max();
+    standing(members, Newcomer { info, known }, led_for, |id| last >= Some(id))
+}
+
+fn successor(of: u64, port: u16) -> MemberInfo {
+    MemberInfo {
+        calling: Calling::Successor(id(of)),
+        ..info(port)
+    }
+}
+
+#[track_caller]
+fn reason(standing: Standing) -> String {
+    match standing {
+        Standing::Early(reason) | Standing::InTheWay(reason) => reason,
+        Standing::New | Standing::Member(_) => panic!("{standing:?}"),
+    }
+}
+
 #[test]
 fn a_node_at_a_fresh_address_is_let_in() {
     let members = [member(1, 7401, MemberRole::Voter)];
-    assert_eq!(standing(&members, None, &info(7402)), Standing::New);
+    assert_eq!(stands(&members, None, &info(7402)), Standing::New);
 }
 
 #[test]
 fn a_node_that_asks_again_is_a_member_already() {
     let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
-    assert_eq!(standing(&members, Some(id(2)), &info(7402)), Standing::Member(id(2)));
+    assert_eq!(stands(&members, Some(id(2)), &info(7402)), Standing::Member(id(2)));
 }
 
 #[test]
 fn a_wiped_node_does_not_come_back_as_the_member_it_was() {
     for role in [MemberRole::Voter, MemberRole::Learner] {
         let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, role)];
-        let Standing::InTheWay(reason) = standing(&members, None, &info(7402)) else {
-            panic!("member 2 has this address");
-        };
-        assert!(
-            reason.contains("belongs to member 2: join at an address that no member has"),
-            "{reason}"
-        );
+        let reason = reason(stands(&members, None, &info(7402)));
+        for part in ["belongs to member 2", "--replace 2", "quorate member remove 2"] {
+            assert!(reason.contains(part), "{reason}");
+        }
     }
 }
 
@@ -54,9 +86,7 @@ fn a_node_does_not_take_the_client_door_of_another() {
         client_address: members[0].info.client_address.clone(),
         ..info(7402)
     };
-    let Standing::InTheWay(reason) = standing(&members, None, &taken) else {
-        panic!("member 1 has this door");
-    };
+    let reason = reason(stands(&members, None, &taken));
     assert!(
         reason.contains("the client address 127.0.0.1:7400 belongs to member 1"),
         "{reason}"
@@ -66,9 +96,7 @@ fn a_node_does_not_take_the_client_door_of_another() {
 #[test]
 fn a_node_that_moves_while_it_joins_is_told_where_it_has_joined() {
     let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
-    let Standing::InTheWay(reason) = standing(&members, Some(id(2)), &info(7409)) else {
-        panic!("member 2 has another address");
-    };
+    let reason = reason(stands(&members, Some(id(2)), &info(7409)));
     assert!(reason.contains("127.0.0.1:7402"), "{reason}");
 }
 
@@ -77,8 +105,55 @@ fn a_cluster_takes_64_members_and_not_one_more() {
     // Two ports each, one after the other.
     let member = |number: u64| member(number, 7400 + 2 * u16::try_from(number).unwrap(), MemberRole::Learner);
     let mut members: Vec<_> = (1..limits::MEMBERS_MAX as u64).map(member).collect();
-    assert_eq!(standing(&members, None, &info(9000)), Standing::New);
+    assert_eq!(stands(&members, None, &info(9000)), Standing::New);
     members.push(member(64));
-    assert!(matches!(standing(&members, None, &info(9000)), Standing::InTheWay(_)));
-    assert_eq!(standing(&members, Some(id(64)), &info(7528)), Standing::Member(id(64)));
+    assert!(matches!(stands(&members, None, &info(9000)), Standing::InTheWay(_)));
+    assert_eq!(stands(&members, Some(id(64)), &info(7528)), Standing::Member(id(64)));
+}
+
+#[test]
+fn a_successor_comes_when_its_predecessor_is_gone_and_may_have_its_doors() {
+    let heard = |ms| Member {
+        last_heard: Some(Duration::from_millis(ms)),
+        ..member(2, 7402, MemberRole::Voter)
+    };
+    let after = |led_for, last_heard: Member, port| {
+        let members = [member(1, 7401, MemberRole::Voter), last_heard];
+        stands_after(Duration::from_millis(led_for), &members, None, &successor(2, port))
+    };
+    for port in [7402, 7409] {
+        assert_eq!(after(60_000, heard(3_000), port), Standing::New);
+        let early = after(60_000, heard(2_999), port);
+        assert!(matches!(early, Standing::Early(_)), "{early:?}");
+    }
+    let unheard = || member(2, 7402, MemberRole::Voter);
+    assert_eq!(after(3_000, unheard(), 7402), Standing::New);
+    // A leader that is new has heard nobody yet.
+    let early = after(2_999, unheard(), 7402);
+    assert!(matches!(early, Standing::Early(_)), "{early:?}");
+}
+
+#[test]
+fn a_successor_has_one_predecessor_and_takes_no_other_door() {
+    let mut members = vec![member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Voter)];
+    let other_door = reason(stands(&members, None, &successor(2, 7401)));
+    assert!(other_door.contains("belongs to member 1"), "{other_door}");
+    let nobody = reason(stands(&members, None, &successor(9, 7409)));
+    assert!(nobody.contains("no member 9"), "{nobody}");
+
+    let mut heir = member(3, 7403, MemberRole::Learner);
+    heir.info.calling = Calling::Successor(id(2));
+    members.push(heir);
+    assert_eq!(
+        stands(&members, Some(id(3)), &successor(2, 7403)),
+        Standing::Member(id(3))
+    );
+    let second = reason(stands(&members, None, &successor(2, 7409)));
+    assert!(second.contains("member 3 is to take the place of member 2"), "{second}");
+}
+
+#[test]
+fn a_successor_of_a_member_that_was_removed_comes_like_any_other() {
+    let members = [member(1, 7401, MemberRole::Voter), member(3, 7403, MemberRole::Voter)];
+    assert_eq!(stands(&members, None, &successor(2, 7402)), Standing::New);
 }

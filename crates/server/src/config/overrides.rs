@@ -23,6 +23,8 @@ pub struct ConfigOverrides {
     pub join: Option<Vec<String>>,
     /// `--learner`: join as a read replica that never votes.
     pub learner: Option<bool>,
+    /// `--replace`: join in the place of the member with this id, which is gone for good.
+    pub replace: Option<u64>,
     /// `--log-format`: `text` or `json`.
     pub log_format: Option<String>,
     /// `--log-level`: a level, or a filter such as `info,quorate_registry=debug`.

@@ -1,7 +1,7 @@
 //! How a node without data comes to belong to a cluster.
 
 use quorate_consensus::Calling;
-use quorate_model::DoorAddress;
+use quorate_model::{DoorAddress, MemberId};
 
 use super::{ConfigError, Doors, Place, door::parse_address, layers::Layers, settings::Settings};
 
@@ -42,12 +42,21 @@ impl Start {
                 layers.describe("bootstrap"),
                 layers.describe("join"),
             )),
+            (_, true) if settings.replace != 0 => together(format!(
+                "{} needs --join: it is a member of a cluster whose place is taken",
+                layers.describe("replace"),
+            )),
             (true, true) if settings.learner => together(format!(
                 "{} and {} contradict each other: the founder of a cluster has to vote",
                 layers.describe("bootstrap"),
                 layers.describe("learner"),
             )),
             (true, true) => Ok(Self::Bootstrap { peers }),
+            (false, false) if settings.learner && settings.replace != 0 => together(format!(
+                "{} and {} contradict each other: who takes the place of a member is what that one was",
+                layers.describe("learner"),
+                layers.describe("replace"),
+            )),
             (false, false) if members.is_empty() => {
                 Err(layers.refuse("join", "it names this node only; name members of the cluster to join"))
             }
@@ -65,10 +74,11 @@ impl Start {
 }
 
 fn calling(settings: &Settings) -> Calling {
-    if settings.learner {
-        Calling::Learner
-    } else {
-        Calling::Voter
+    match MemberId::try_from(settings.replace) {
+        Ok(old) => Calling::Successor(old),
+        // 0: it takes nobody's place.
+        Err(_) if settings.learner => Calling::Learner,
+        Err(_) => Calling::Voter,
     }
 }
 

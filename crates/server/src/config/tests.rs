@@ -64,7 +64,8 @@ fn what_nobody_says_has_its_default() {
     assert_eq!(config.doors().client().listen(), "127.0.0.1:7300".parse().unwrap());
     assert_eq!(config.doors().peer().advertise(), &"127.0.0.1:7400".parse().unwrap());
     assert_eq!(config.timing().heartbeat, Duration::from_millis(100));
-    assert_eq!(config.limits().min_free_disk_bytes(), 256 << 20);
+    let needs = config.limits().disk_needs();
+    assert_eq!((needs.floor_bytes, needs.ballast_bytes), (256 << 20, 64 << 20));
     assert_eq!(config.logging().format(), LogFormat::Text);
 }
 
@@ -107,6 +108,28 @@ fn the_environment_gives_every_kind_of_value() {
         }
     );
     assert_eq!(config.limits().client_connections_max(), 7);
+}
+
+#[test]
+fn a_node_can_join_in_the_place_of_a_member() {
+    let successor = |config: &Config| match config.start() {
+        Start::Join { calling, .. } => *calling,
+        other => panic!("{other:?}"),
+    };
+    let three = Calling::Successor(3.try_into().unwrap());
+    let flagged = flags(|flags| (flags.join, flags.replace) = (Some(vec!["a:1".to_owned()]), Some(3)));
+    assert_eq!(successor(&flagged.load().unwrap()), three);
+    let from_environment = environment(&[("QUORATE_JOIN", "a:1"), ("QUORATE_REPLACE", "3")]);
+    assert_eq!(successor(&from_environment.load().unwrap()), three);
+
+    for text in [
+        "replace = 3\n",
+        "bootstrap = true\nreplace = 3\n",
+        "join = [\"a:1\"]\nlearner = true\nreplace = 3\n",
+    ] {
+        let refused = file(text).load().unwrap_err().to_string();
+        assert!(refused.contains("replace"), "{text}: {refused}");
+    }
 }
 
 #[test]

@@ -22,8 +22,8 @@ pub enum NodeError {
     NoIdentity,
     /// It was to found a cluster, and one of its peers has one already.
     #[error(
-        "no cluster is founded here: {address} is {identity} already; to join it, start with --join {address}, at \
-         an address that no member has"
+        "no cluster is founded here: {address} is {identity} already; to join it, start with --join {address}, and \
+         with --replace and the id of the member that this node was, if it has lost its data"
     )]
     AlreadyFounded {
         /// The peer door that was asked.

@@ -31,6 +31,8 @@ pub(super) struct Serving {
     pub(super) tasks: TaskGroups,
     pub(super) fatal: watch::Receiver<Option<FatalError>>,
     pub(super) health: Health,
+    /// Whether the member was removed from its cluster.
+    pub(super) removed: watch::Receiver<bool>,
 }
 
 /// The tasks of a node, in groups that stop one after the other.
@@ -86,6 +88,32 @@ impl Serving {
             failure = tasks.writer.failed() => failure.into(),
             failure = tasks.main.failed() => failure.into(),
             failure = tasks.clients.failed() => failure.into(),
+        }
+    }
+
+    /// Waits until the member was removed from its cluster. For ever, if it was not.
+    pub(super) fn removed(&self) -> impl Future<Output = ()> + use<> {
+        let mut removed = self.removed.clone();
+        async move {
+            if removed.wait_for(|removed| *removed).await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// Sees to it that the member, which was removed, does not come back.
+    pub(super) fn leave(&self) {
+        let identity = self.consensus.identity();
+        tracing::error!(
+            "member {} was removed from cluster {}: it stops; wipe its data directory if the node is to join as a \
+             new member",
+            identity.member_id,
+            identity.cluster_id
+        );
+        let marked = self.disk.directory.as_ref().map(|directory| directory.mark_removed());
+        if let Some(Err(error)) = marked {
+            // It would find out again.
+            tracing::warn!(%error, "the directory is not marked as one of a member that was removed");
         }
     }
 
