@@ -97,6 +97,20 @@ impl fmt::Display for Health {
     }
 }
 
+impl FromStr for Health {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        [Self::Passing, Self::Warning, Self::Critical, Self::Unknown]
+            .into_iter()
+            .find(|health| health.as_str() == text)
+            .ok_or_else(|| {
+                let problem = format!("{text:?} is not one of passing, warning, critical, unknown");
+                InvalidValue::new("health", problem)
+            })
+    }
+}
+
 // === impl Weight ===
 
 impl Weight {
@@ -197,5 +211,13 @@ mod tests {
             assert_eq!(availability.to_string().parse(), Ok(availability));
         }
         assert!("Enabled".parse::<Availability>().is_err());
+    }
+
+    #[test]
+    fn health_reads_its_own_words() {
+        for health in [Health::Passing, Health::Warning, Health::Critical, Health::Unknown] {
+            assert_eq!(health.to_string().parse(), Ok(health));
+        }
+        assert!("ok".parse::<Health>().is_err());
     }
 }

@@ -1,9 +1,7 @@
 //! From answers of the registry to messages.
 
-use std::sync::Arc;
-
 use prost::Message as _;
-use quorate_model::{Instance, InstanceId};
+use quorate_model::{Found, InstanceId};
 use quorate_proto::{registry as pb, status::Reason};
 use quorate_registry::{Header, Leader};
 use quorate_state::{Change, Effect};
@@ -62,14 +60,14 @@ pub(super) fn count(count: usize) -> u32 {
 
 /// As many of `instances`, but at least one, as fit into a message of `len_max` bytes, and behind which one the
 /// next page begins, if that is before the end.
-pub(super) fn page(instances: &[Arc<Instance>], len_max: usize) -> (Vec<pb::Instance>, Option<InstanceId>) {
+pub(super) fn page(instances: &[Found], len_max: usize) -> (Vec<pb::Instance>, Option<InstanceId>) {
     let mut room = len_max.saturating_sub(HEADROOM_LEN);
     let mut page = Vec::with_capacity(instances.len());
     for instance in instances {
-        let message = pb::Instance::from(&**instance);
+        let message = pb::Instance::from(instance);
         let len = len_in_list(&message);
         if len > room && !page.is_empty() {
-            let last: Option<&Arc<Instance>> = instances.get(page.len() - 1);
+            let last: Option<&Found> = instances.get(page.len() - 1);
             return (page, last.map(|last| last.key().id.clone()));
         }
         room = room.saturating_sub(len);
@@ -79,7 +77,7 @@ pub(super) fn page(instances: &[Arc<Instance>], len_max: usize) -> (Vec<pb::Inst
 }
 
 /// All of `instances`, unless they do not fit into a message of `len_max` bytes.
-pub(super) fn whole(instances: &[Arc<Instance>], len_max: usize) -> Result<Vec<pb::Instance>, Status> {
+pub(super) fn whole(instances: &[Found], len_max: usize) -> Result<Vec<pb::Instance>, Status> {
     match page(instances, len_max) {
         (all, None) if all.len() == instances.len() => Ok(all),
         _ => {

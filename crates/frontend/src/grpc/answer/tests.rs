@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use quorate_model::{
-    Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, InstanceKey, InstanceParts, InstanceSpec,
-    MemberId, Metadata, Revision, SpecParts, Term,
+    Availability, ClusterId, Endpoint, Endpoints, Epoch, Generation, Instance, InstanceKey, InstanceParts,
+    InstanceSpec, MemberId, Metadata, Revision, SpecParts, Term,
 };
 
 use super::*;
 
-fn instance(id: usize, value_len: usize) -> Arc<Instance> {
+fn instance(id: usize, value_len: usize) -> Found {
     let endpoint = Endpoint {
         address: "10.0.0.1".parse().unwrap(),
         port: "80".parse().unwrap(),
@@ -17,7 +17,7 @@ fn instance(id: usize, value_len: usize) -> Arc<Instance> {
     };
     let mut spec = SpecParts::new(Endpoints::try_from(vec![endpoint]).unwrap());
     spec.metadata = Metadata::parse([("key", "v".repeat(value_len))]).unwrap();
-    Arc::new(Instance::new(InstanceParts {
+    Found::undisturbed(Instance::new(InstanceParts {
         key: InstanceKey {
             namespace: "default".parse().unwrap(),
             service: "web".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! Bounded reads are never older than their bound, and AtLeast reads hold what they were asked for, or say that
+//! Bounded reads are never older than their bound, and reads of a revision hold what they were asked for, or say that
 //! they do not.
 
 use quorate_model::LogIndex;
