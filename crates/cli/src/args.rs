@@ -10,14 +10,20 @@ use crate::failure::Failure;
 
 mod dev;
 mod duration;
+mod member;
+mod pick;
 mod read;
 mod register;
 mod server;
+mod snapshot;
 
 pub(crate) use dev::DevArgs;
+pub(crate) use member::{AddArgs, MemberArgs, MemberVerb, NamedArgs, PromoteArgs, ReplaceArgs, TransferLeaderArgs};
+pub(crate) use pick::PickArgs;
 pub(crate) use read::{ReadArgs, ResolveArgs};
 pub(crate) use register::RegisterArgs;
 pub(crate) use server::ServerArgs;
+pub(crate) use snapshot::{RestoreArgs, SaveArgs, SnapshotArgs, SnapshotVerb};
 
 /// Where the flags of every client verb stand in the help.
 const GLOBAL: &str = "Global options";
@@ -82,6 +88,8 @@ pub(crate) enum Verb {
     Dev(DevArgs),
     #[command(flatten)]
     Client(ClientVerb),
+    /// Save the whole state to a file, look into one, or begin a new cluster with one.
+    Snapshot(SnapshotArgs),
     /// Print a script that completes commands in a shell.
     Completion(CompletionArgs),
 }
@@ -98,7 +106,11 @@ pub(crate) enum ClientVerb {
     /// Show the instances of a service that may be called now.
     ///
     /// Exits with 3 if nobody has registered the service, and with 0 if it is known but no instance matches.
-    Resolve(ResolveArgs),
+    Resolve(Box<ResolveArgs>),
+    /// Choose one of the instances of a service that may be called now.
+    ///
+    /// Exits with 3 if nobody has registered the service, or if none can be chosen: an instance of weight 0 never is.
+    Pick(Box<PickArgs>),
     /// List the services of the namespace.
     Services(ReadArgs),
     /// List all instances of a service, whatever their state.
@@ -119,6 +131,12 @@ pub(crate) enum ClientVerb {
     Disable(InstanceArgs),
     /// Show how the member that answers sees itself and the cluster.
     Status(StatusArgs),
+    /// List the members of the cluster, or change who belongs to it.
+    Member(MemberArgs),
+    /// Have another voter lead.
+    ///
+    /// Ends when it does.
+    TransferLeader(TransferLeaderArgs),
 }
 
 /// Names one instance.

@@ -10,9 +10,18 @@ use serde::Serialize;
 use crate::{args::OutputFormat, failure::Failure};
 
 mod json;
+mod members;
+mod progress;
+mod snapshot;
 mod table;
 
-pub(crate) use json::{ChangedView, DeregisteredView, InstancesView, RegisteredView, ServicesView, StatusView};
+pub(crate) use json::{
+    ChangedView, DeregisteredView, InstancesView, PickedView, RegisteredView, ServicesView, StatusView,
+};
+pub(crate) use snapshot::SnapshotView;
+
+pub(crate) use members::{AddedView, DoneView, MembersView, RemovedView, TransferredView};
+pub(crate) use progress::Progress;
 
 /// An answer that can be printed.
 pub(crate) trait View: Serialize {

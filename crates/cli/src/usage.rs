@@ -65,8 +65,8 @@ mod tests {
                 vec!["--ttl", "--persistent"],
             ),
             (
-                "resolve payments --consistency bounded=500ms".to_owned(),
-                vec!["--consistency", "not supported yet"],
+                "resolve payments --consistency bounded=0ms".to_owned(),
+                vec!["--consistency", "500ms"],
             ),
             ("services --timeout 5".to_owned(), vec!["--timeout", "5s"]),
             (

@@ -1,8 +1,10 @@
 //! What each command does.
 
 mod change;
+mod member;
 mod read;
 mod server;
+mod snapshot;
 
 use std::{future::Future, io, process::ExitCode};
 
@@ -23,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Server(args) => server::run(&args),
         Verb::Dev(args) => dev::run(&args),
         Verb::Client(verb) => ask(cli.global, verb),
+        Verb::Snapshot(args) => snapshot::run(cli.global, &args),
         Verb::Completion(args) => completion(args.shell),
     }
 }
@@ -30,13 +33,17 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
 /// Asks a cluster, on the calling thread: it has nothing to do beside its one request.
 fn ask(global: GlobalArgs, verb: ClientVerb) -> Result<ExitCode, Failure> {
     let session = Session::open(global)?;
+    on_this_thread(session.run(verb))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn on_this_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()
         .map_err(|error| Failure::Failed(format!("the operating system does not let the command start: {error}")))?;
-    runtime.block_on(session.run(verb))?;
-    Ok(ExitCode::SUCCESS)
+    runtime.block_on(work)
 }
 
 /// What a client verb has at hand.
@@ -74,9 +81,12 @@ impl Session {
             ClientVerb::Enable(args) => change::set_availability(self, &args, Availability::Enabled).await,
             ClientVerb::Disable(args) => change::set_availability(self, &args, Availability::Disabled).await,
             ClientVerb::Resolve(args) => read::resolve(self, &args).await,
+            ClientVerb::Pick(args) => read::pick(self, &args).await,
             ClientVerb::Services(args) => read::services(self, args).await,
             ClientVerb::Instances(args) => read::instances(self, &args).await,
             ClientVerb::Status(args) => read::status(self, &args).await,
+            ClientVerb::Member(args) => member::run(self, &args).await,
+            ClientVerb::TransferLeader(args) => member::transfer_leader(self, &args).await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory as _;
 use quorate_client::Lifetime;
-use quorate_model::{Consistency, Filter, Include};
+use quorate_model::{Availability, Consistency, Filter, Health, Include};
 
 use super::*;
 
@@ -80,7 +80,8 @@ fn a_registration_says_what_its_flags_say() {
 
 #[test]
 fn a_filter_says_what_its_flags_say() {
-    let line = "resolve payments --version ^1 --zone z --tag blue --tag canary --tag blue --meta k=v --meta !e --all";
+    let line = "resolve payments --version ^1 --zone z --tag blue --tag canary --tag blue --meta k=v --meta !e --all \
+                --address 10.0.0.1 --port 80 --protocol grpc --health critical --health passing --availability draining";
     let Verb::Client(ClientVerb::Resolve(args)) = parse(line).verb else {
         panic!("not resolve")
     };
@@ -93,7 +94,11 @@ fn a_filter_says_what_its_flags_say() {
         metadata: vec!["k=v".parse().unwrap(), "!e".parse().unwrap()].try_into().unwrap(),
         zone: Some("z".parse().unwrap()),
         include: Include::All,
-        ..Filter::default()
+        address: Some("10.0.0.1".parse().unwrap()),
+        port: Some("80".parse().unwrap()),
+        protocol: Some("grpc".parse().unwrap()),
+        health: [Health::Critical, Health::Passing].into_iter().collect(),
+        availability: [Availability::Draining].into_iter().collect(),
     };
     assert_eq!(filter, expected);
 }

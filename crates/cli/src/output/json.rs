@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use quorate_client::{Answer, Changed, Deregistered, Header, Instances, Member, Registered, ServiceSummary, Status};
-use quorate_model::{Endpoint, Found, Incarnation, LogIndex};
+use quorate_client::{
+    Answer, Changed, Deregistered, Header, Instances, Member, Picked, Registered, ServiceSummary, Status,
+};
+use quorate_model::{Endpoint, Found, Incarnation, LogIndex, OverrideKind};
 use serde::Serialize;
 
 /// Who answered, from which state.
@@ -56,6 +58,15 @@ pub(crate) struct InstancesView {
     pub(super) instances: Vec<InstanceView>,
 }
 
+/// What `pick` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PickedView {
+    pub(super) header: HeaderView,
+    service_known: bool,
+    pub(super) instance: Option<InstanceView>,
+}
+
 /// One instance.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -78,6 +89,7 @@ pub(super) struct InstanceView {
     modify_revision: u64,
     registered_at_ms: u64,
     incarnation: u64,
+    pub(super) overrides: Vec<&'static str>,
 }
 
 /// One endpoint.
@@ -136,6 +148,8 @@ pub(super) struct MemberView {
     pub(super) client_address: String,
     pub(super) voter: bool,
     pub(super) matched_index: Option<u64>,
+    pub(super) last_heard_ms: Option<u64>,
+    pub(super) calling: &'static str,
 }
 
 impl From<&Header> for HeaderView {
@@ -193,6 +207,16 @@ impl From<&Answer<Instances>> for InstancesView {
     }
 }
 
+impl From<&Answer<Picked>> for PickedView {
+    fn from(answer: &Answer<Picked>) -> Self {
+        Self {
+            header: (&answer.header).into(),
+            service_known: answer.value.service_known,
+            instance: answer.value.instance.as_ref().map(InstanceView::from),
+        }
+    }
+}
+
 impl From<&Found> for InstanceView {
     fn from(instance: &Found) -> Self {
         let (key, spec) = (instance.key(), instance.spec());
@@ -218,6 +242,7 @@ impl From<&Found> for InstanceView {
             modify_revision: instance.modify_revision().get(),
             registered_at_ms: instance.registered_at_ms(),
             incarnation: spec.holder().incarnation.map_or(0, Incarnation::get),
+            overrides: instance.overrides().iter().map(OverrideKind::as_str).collect(),
         }
     }
 }
@@ -275,6 +300,8 @@ impl From<&Member> for MemberView {
             client_address: member.client_address.to_string(),
             voter: member.voter,
             matched_index: member.matched_index.map(LogIndex::get),
+            last_heard_ms: member.last_heard_ms,
+            calling: member.calling.as_str(),
         }
     }
 }

@@ -5,10 +5,25 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::{
     View,
     json::{
-        ChangedView, DeregisteredView, EndpointView, HeaderView, InstanceView, InstancesView, MemberView,
+        ChangedView, DeregisteredView, EndpointView, HeaderView, InstanceView, InstancesView, MemberView, PickedView,
         RegisteredView, ServicesView, StatusView,
     },
 };
+
+/// The names of the columns of instances.
+const INSTANCE_NAMES: [&str; 11] = [
+    "ID",
+    "ENDPOINTS",
+    "VERSION",
+    "ZONE",
+    "WEIGHT",
+    "HEALTH",
+    "AVAILABILITY",
+    "OVERRIDES",
+    "TAGS",
+    "METADATA",
+    "GENERATION",
+];
 
 /// Shown where there is nothing.
 const NOTHING: &str = "-";
@@ -44,20 +59,19 @@ impl View for DeregisteredView {
 
 impl View for InstancesView {
     fn table(&self) -> String {
-        let names = [
-            "ID",
-            "ENDPOINTS",
-            "VERSION",
-            "ZONE",
-            "WEIGHT",
-            "HEALTH",
-            "AVAILABILITY",
-            "TAGS",
-            "METADATA",
-            "GENERATION",
-        ];
-        let table = table(names, self.instances.iter().map(InstanceView::row));
+        let table = table(INSTANCE_NAMES, self.instances.iter().map(InstanceView::row));
         with_summary(&table, &counted(self.instances.len() as u64, "instance"), &self.header)
+    }
+}
+
+impl View for PickedView {
+    fn table(&self) -> String {
+        let table = table(INSTANCE_NAMES, self.instance.iter().map(InstanceView::row));
+        with_summary(
+            &table,
+            &counted(self.instance.iter().len() as u64, "instance"),
+            &self.header,
+        )
     }
 }
 
@@ -93,14 +107,28 @@ impl View for StatusView {
             self.applied_index,
             self.state_hash,
         );
-        format!("{members}\n{state}\n{}", self.header.line())
+        format!("{members}\n{state}{}\n{}", self.disk_lines(), self.header.line())
+    }
+}
+
+// === impl StatusView ===
+
+impl StatusView {
+    /// What there is to say of disks, each in a line of its own.
+    fn disk_lines(&self) -> String {
+        let free = self
+            .free_disk_bytes
+            .map(|bytes| format!("\n{} MiB of disk free", bytes >> 20));
+        let read_only = Some(&self.read_only).filter(|reason| !reason.is_empty());
+        let read_only = read_only.map(|reason| format!("\nread-only: {reason}"));
+        free.unwrap_or_default() + &read_only.unwrap_or_default()
     }
 }
 
 // === impl HeaderView ===
 
 impl HeaderView {
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let Self {
             member_id,
             leader_id,
@@ -122,7 +150,7 @@ impl HeaderView {
 // === impl InstanceView ===
 
 impl InstanceView {
-    fn row(&self) -> [String; 10] {
+    fn row(&self) -> [String; 11] {
         let endpoints = self.endpoints.iter().map(EndpointView::text);
         let metadata = self
             .metadata
@@ -136,6 +164,7 @@ impl InstanceView {
             self.weight.to_string(),
             self.health.to_owned(),
             self.availability.to_owned(),
+            listed(self.overrides.iter().map(ToString::to_string)),
             listed(self.tags.iter().cloned()),
             listed(metadata),
             self.generation.to_string(),
@@ -159,7 +188,7 @@ impl EndpointView {
 // === impl MemberView ===
 
 impl MemberView {
-    fn row(&self, leader: u64) -> [String; 5] {
+    pub(super) fn row(&self, leader: u64) -> [String; 5] {
         let vote = match (self.voter, self.id == leader) {
             (true, true) => "leader",
             (true, false) => "voter",
@@ -175,7 +204,7 @@ impl MemberView {
     }
 }
 
-fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -194,7 +223,7 @@ fn with_summary(table: &str, count: &str, header: &HeaderView) -> String {
     format!("{table}\n\n{count}; {}", header.line())
 }
 
-fn counted(count: u64, what: &str) -> String {
+pub(super) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -202,7 +231,7 @@ fn listed(texts: impl Iterator<Item = String>) -> String {
     or_nothing(&texts.collect::<Vec<_>>().join(","))
 }
 
-fn or_nothing(text: &str) -> String {
+pub(super) fn or_nothing(text: &str) -> String {
     if text.is_empty() {
         NOTHING.to_owned()
     } else {

@@ -4,7 +4,8 @@
 use std::{env, fs, path::Path};
 
 use quorate_client::{
-    Answer, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role, ServiceSummary, Status,
+    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, Member, Picked, Registered, Role, ServiceSummary,
+    Status,
 };
 use quorate_model::{
     Availability, ClusterId, Endpoints, Epoch, Found, Generation, Holder, Incarnation, Instance, InstanceKey,
@@ -15,7 +16,7 @@ use quorate_model::{
 use super::*;
 
 /// Compares both forms of an answer with their golden files.
-fn check(verb: &str, view: &impl View) {
+pub(super) fn check(verb: &str, view: &impl View) {
     check_file(&format!("{verb}.json"), &json(view));
     check_file(&format!("{verb}.txt"), &view.table());
 }
@@ -54,7 +55,7 @@ fn bare_header() -> Header {
     }
 }
 
-fn answer<T>(value: T) -> Answer<T> {
+pub(super) fn answer<T>(value: T) -> Answer<T> {
     Answer {
         header: header(),
         value,
@@ -149,6 +150,26 @@ fn resolve_prints_all_that_is_known_of_an_instance() {
 }
 
 #[test]
+fn pick_prints_the_one_instance_and_what_overrides_it() {
+    let mut found = instances().swap_remove(0);
+    found.standing = found.standing.weighing(Weight::new(7));
+    let picked = Picked {
+        service_known: true,
+        instance: Some(found),
+    };
+    check("pick", &PickedView::from(&answer(picked)));
+}
+
+#[test]
+fn pick_prints_that_there_is_none() {
+    let none = Picked {
+        service_known: true,
+        instance: None,
+    };
+    check("pick-none", &PickedView::from(&answer(none)));
+}
+
+#[test]
 fn what_is_not_known_is_printed_too() {
     let nothing = Instances {
         service_known: false,
@@ -189,6 +210,8 @@ fn status_prints_the_member_and_its_cluster() {
         client_address: format!("127.0.0.1:730{id}").parse().unwrap(),
         voter,
         matched_index: matched.map(LogIndex::new),
+        last_heard_ms: matched.filter(|_| id != 2).map(|_| 12),
+        calling: if id == 3 { Calling::Learner } else { Calling::Voter },
     };
     let status = Status {
         version: "0.1.0".to_owned(),

@@ -1,19 +1,38 @@
 //! Verbs that read.
 
-use quorate_client::{Answer, Instances};
+use quorate_client::{Answer, Instances, Picked};
 use quorate_model::ServiceName;
 
 use super::Session;
 use crate::{
-    args::{InstancesArgs, ReadArgs, ResolveArgs, StatusArgs},
+    args::{InstancesArgs, PickArgs, ReadArgs, ResolveArgs, StatusArgs},
     failure::Failure,
-    output::{InstancesView, ServicesView, StatusView},
+    output::{InstancesView, PickedView, ServicesView, StatusView},
 };
 
 pub(super) async fn resolve(session: &Session, args: &ResolveArgs) -> Result<(), Failure> {
     let client = session.client.with_consistency(args.read.consistency);
     let answer = session.answer(client.resolve(&args.service, args.filter()?)).await?;
     print_instances(session, &args.service, &answer)
+}
+
+pub(super) async fn pick(session: &Session, args: &PickArgs) -> Result<(), Failure> {
+    let client = session.client.with_consistency(args.read.consistency);
+    let asked = client.pick(&args.service, args.filter()?, args.policy()?);
+    let answer = session.answer(asked).await?;
+    session.print(&PickedView::from(&answer))?;
+    match answer.value {
+        Picked { instance: Some(_), .. } => Ok(()),
+        Picked {
+            service_known: false, ..
+        } => Err(session.no_service(&args.service)),
+        Picked {
+            service_known: true, ..
+        } => Err(Failure::NotFound(format!(
+            "no instance of the service {} can be chosen: none matches and has a weight above 0",
+            args.service
+        ))),
+    }
 }
 
 pub(super) async fn instances(session: &Session, args: &InstancesArgs) -> Result<(), Failure> {
