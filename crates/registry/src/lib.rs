@@ -3,7 +3,7 @@
 //! [`Registry`] is the facade that the front ends speak to. A write passes admission, is routed to the leader and
 //! comes back with its outcome; a read passes the barrier that its consistency asks for and is answered from an
 //! immutable view. Beside the requests, [`Tasks`] of this crate let joining nodes in, promote learners that have
-//! caught up, and keep measuring how fresh this member is.
+//! caught up, take back overrides whose time is over, and keep measuring how fresh this member is.
 //!
 //! # Invariants
 //!
@@ -20,6 +20,7 @@ mod batch;
 mod chance;
 mod deadline;
 mod error;
+mod expiry;
 mod limits;
 mod membership;
 mod quorum;

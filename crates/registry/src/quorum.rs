@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use quorate_consensus::{Applied, Consensus, ProposeError, ReadIndexError, Stopping};
-use quorate_model::{LogIndex, MemberId};
+use quorate_model::{LogIndex, LogTime, MemberId};
 use quorate_state::State;
 
 /// See the methods of the same names of [`Consensus`].
@@ -29,6 +29,8 @@ pub(crate) trait Quorum: Clone + Send + Sync + 'static {
     fn wait_applied(&self, index: LogIndex) -> impl Future<Output = Result<(), Stopping>> + Send;
 
     fn view(&self) -> Arc<State>;
+
+    fn log_time(&self) -> LogTime;
 }
 
 impl Quorum for Consensus {
@@ -54,5 +56,9 @@ impl Quorum for Consensus {
 
     fn view(&self) -> Arc<State> {
         self.view()
+    }
+
+    fn log_time(&self) -> LogTime {
+        self.log_time()
     }
 }

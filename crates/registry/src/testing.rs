@@ -54,6 +54,7 @@ struct Shared {
     asked: mpsc::UnboundedSender<Asked>,
     on_view: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     state: Mutex<State>,
+    log_time: watch::Sender<LogTime>,
 }
 
 pub(crate) fn member(id: u64) -> MemberId {
@@ -123,6 +124,7 @@ impl Script {
             asked,
             on_view: Mutex::default(),
             state: Mutex::default(),
+            log_time: watch::Sender::default(),
         };
         let shared = Arc::new(shared);
         (Self { shared }, requests)
@@ -132,22 +134,31 @@ impl Script {
         self.shared.leader.send_replace(leader.map(member));
     }
 
+    /// What the leader's clock says.
+    pub(crate) fn set_log_time(&self, ms: u64) {
+        self.shared.log_time.send_replace(LogTime::from_ms(ms));
+    }
+
     pub(crate) fn set_applied(&self, index: u64) {
         self.shared.applied.send_replace(LogIndex::new(index));
     }
 
     /// Lets the cluster be founded, by the first entry of the log: revisions are log indexes then.
     pub(crate) fn found(&self, epoch: u64) {
-        let at = Position {
-            index: LogIndex::new(1),
-            time: LogTime::ZERO,
-        };
         let command = Command::Found {
             cluster_id: ClusterId::new(7),
             epoch: Epoch::new(epoch),
         };
-        let (outcome, _) = self.shared.state.lock().unwrap().apply(at, &command);
-        assert_eq!(outcome, Outcome::Founded);
+        assert_eq!(self.apply(1, &command), Outcome::Founded);
+    }
+
+    /// Applies a command at `index` and the log time of the leader's clock.
+    pub(crate) fn apply(&self, index: u64, command: &Command) -> Outcome {
+        let at = Position {
+            index: LogIndex::new(index),
+            time: *self.shared.log_time.borrow(),
+        };
+        self.shared.state.lock().unwrap().apply(at, command).0
     }
 
     /// What the next proposals come to; those after them find no leader.
@@ -214,6 +225,10 @@ impl Quorum for Script {
         let mut state = self.shared.state.lock().unwrap().clone();
         state.advance(*self.shared.applied.borrow());
         Arc::new(state)
+    }
+
+    fn log_time(&self) -> LogTime {
+        *self.shared.log_time.borrow()
     }
 }
 

@@ -1,0 +1,65 @@
+//! The keeper of expiries: takes back overrides whose time is over.
+//!
+//! Every member has one, and that of the leader acts: it looks at the time that the cluster agrees on, and when an
+//! override has expired by it, has the log say so. Nothing else hides an override, so that all members and all
+//! readers agree on when it went.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use quorate_consensus::Applied;
+use quorate_model::MemberId;
+use quorate_state::{Command, Outcome};
+use tokio::time::sleep;
+
+use crate::{Policy, Tasks, quorum::Quorum};
+
+/// Between two looks: how late an override may go, beside the time that a log entry takes. A look costs next to
+/// nothing.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How long one entry may take. The next look tries again.
+const PROPOSE_MAX: Duration = Duration::from_secs(5);
+
+/// Starts the keeper of this member.
+pub(crate) fn start<Q: Quorum>(own: MemberId, quorum: Q, tasks: &Tasks) {
+    tasks.spawn("expiry", Policy::Essential, keep(own, quorum));
+}
+
+async fn keep<Q: Quorum>(own: MemberId, quorum: Q) {
+    let command = Command::ExpireOverrides.encode();
+    let command = command.expect("a command without values is always short enough");
+    loop {
+        sleep(LOOK_EVERY).await;
+        while is_due(own, &quorum) && expire(own, &quorum, command.clone()).await {}
+    }
+}
+
+/// Whether an override has expired, and this member has to see to it.
+fn is_due<Q: Quorum>(own: MemberId, quorum: &Q) -> bool {
+    if quorum.leader() != Some(own) {
+        return false;
+    }
+    let next = quorum.view().next_override_expiry();
+    next.is_some_and(|next| next <= quorum.log_time())
+}
+
+/// Takes some back, as many as one log entry may, and answers whether there were any.
+async fn expire<Q: Quorum>(own: MemberId, quorum: &Q, command: Bytes) -> bool {
+    match quorum.propose(own, command, PROPOSE_MAX).await {
+        Ok(Applied { revision, outcome }) => {
+            let gone = matches!(outcome, Outcome::OverridesExpired { count: 1.. });
+            if gone {
+                tracing::info!(%revision, ?outcome, "overrides whose time is over are gone");
+            }
+            gone
+        }
+        Err(error) => {
+            tracing::debug!(%error, "overrides whose time is over are not taken back yet");
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
