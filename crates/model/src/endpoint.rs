@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU16, str::FromStr};
 
-use crate::{Address, InvalidValue, ProtocolName, error::check_count, limits};
+use crate::{Address, InvalidValue, ProtocolName, error::check_count, limits, names::share};
 
 /// A TCP or UDP port: 1–65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,7 @@ pub struct Endpoint {
 /// All ways to reach an instance, in the order the registrant gave: at least one, at most
 /// [`limits::ENDPOINTS_MAX`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Endpoints(Vec<Endpoint>);
+pub struct Endpoints(Box<[Endpoint]>);
 
 // === impl Port ===
 
@@ -100,6 +100,14 @@ impl Endpoints {
     pub fn iter(&self) -> std::slice::Iter<'_, Endpoint> {
         self.0.iter()
     }
+
+    /// Takes the texts of `like` in place of equal ones of its own.
+    pub(crate) fn share_texts(&mut self, like: &Self) {
+        for (own, other) in self.0.iter_mut().zip(like) {
+            share(&mut own.address, &other.address);
+            share(&mut own.protocol, &other.protocol);
+        }
+    }
 }
 
 impl TryFrom<Vec<Endpoint>> for Endpoints {
@@ -113,13 +121,13 @@ impl TryFrom<Vec<Endpoint>> for Endpoints {
             ));
         }
         check_count("endpoints", endpoints.len(), limits::ENDPOINTS_MAX)?;
-        Ok(Self(endpoints))
+        Ok(Self(endpoints.into()))
     }
 }
 
 impl From<Endpoint> for Endpoints {
     fn from(endpoint: Endpoint) -> Self {
-        Self(vec![endpoint])
+        Self(Box::new([endpoint]))
     }
 }
 

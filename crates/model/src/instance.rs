@@ -1,6 +1,6 @@
 //! An instance as the catalog knows it.
 
-use crate::{Availability, Generation, Health, InstanceKey, InstanceSpec, Revision};
+use crate::{Availability, Generation, Health, InstanceKey, InstanceSpec, Revision, names::share};
 
 /// The parts of an [`Instance`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +37,18 @@ impl Instance {
     #[must_use]
     pub fn into_parts(self) -> InstanceParts {
         self.0
+    }
+
+    /// Takes the texts of `like`, an instance of the same service, in place of equal ones of its own: they resemble
+    /// each other, and what a million of them have in common need not be kept a million times. Changes nothing
+    /// that can be seen.
+    #[must_use]
+    pub fn sharing_texts(mut self, like: &Self) -> Self {
+        let (own, other) = (&mut self.0, &like.0);
+        share(&mut own.key.namespace, &other.key.namespace);
+        share(&mut own.key.service, &other.key.service);
+        own.spec.share_texts(&other.spec);
+        self
     }
 
     /// What it is found by.
@@ -77,5 +89,55 @@ impl Instance {
     /// What is observed of it: passing while nothing is observed otherwise.
     pub fn health(&self) -> Health {
         Health::Passing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+    use crate::{Endpoint, Endpoints, Generation, Metadata, SpecParts, Tags};
+
+    fn instance(id: &str, version: &str, metadata: [(&str, &str); 2]) -> Instance {
+        let endpoint = Endpoint {
+            address: "web.example".parse().unwrap(),
+            port: "80".parse().unwrap(),
+            protocol: Some("grpc".parse().unwrap()),
+        };
+        let spec = InstanceSpec::new(SpecParts {
+            version: Some(version.parse().unwrap()),
+            metadata: Metadata::parse(metadata).unwrap(),
+            tags: Tags::parse(["t"]).unwrap(),
+            ..SpecParts::new(Endpoints::from(endpoint))
+        });
+        Instance::new(InstanceParts {
+            key: InstanceKey {
+                namespace: "default".parse().unwrap(),
+                service: "web".parse().unwrap(),
+                id: id.parse().unwrap(),
+            },
+            spec: spec.unwrap(),
+            availability: Availability::Enabled,
+            create_revision: Revision::new(1),
+            modify_revision: Revision::new(1),
+            generation: Generation::new(1),
+            registered_at_ms: 0,
+        })
+    }
+
+    #[test]
+    fn equal_texts_are_kept_once_and_nothing_else_changes() {
+        let like = instance("a", "1", [("env", "prod"), ("team", "a")]);
+        let alone = instance("b", "2", [("env", "prod"), ("team", "b")]);
+        let shared = alone.clone().sharing_texts(&like);
+        assert_eq!(shared, alone);
+
+        let same = |one: &str, other: &str| ptr::eq(one.as_ptr(), other.as_ptr());
+        assert!(same(shared.key().service.as_str(), like.key().service.as_str()));
+        let entries: Vec<_> = shared.spec().metadata().iter().zip(like.spec().metadata()).collect();
+        let (env, team) = (entries[0], entries[1]);
+        assert!(same(env.0.0.as_str(), env.1.0.as_str()) && same(env.0.1.as_str(), env.1.1.as_str()));
+        assert!(same(team.0.0.as_str(), team.1.0.as_str()) && !same(team.0.1.as_str(), team.1.1.as_str()));
     }
 }

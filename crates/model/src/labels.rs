@@ -2,15 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{InvalidValue, MetadataKey, MetadataValue, Tag, error::check_count, limits};
+use crate::{InvalidValue, MetadataKey, MetadataValue, Tag, error::check_count, limits, names::share};
 
 /// Keys and values: at most [`limits::METADATA_KEYS_MAX`] keys and [`limits::METADATA_LEN_MAX`] bytes in all.
+///
+/// Kept as a slice in the order of the keys: a map would take several times the room of the few that there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Metadata(BTreeMap<MetadataKey, MetadataValue>);
+pub struct Metadata(Box<[(MetadataKey, MetadataValue)]>);
 
-/// A set of at most [`limits::TAGS_MAX`] tags.
+/// Goes through metadata in the order of its keys.
+pub type MetadataIter<'a> =
+    std::iter::Map<std::slice::Iter<'a, Entry>, fn(&'a Entry) -> (&'a MetadataKey, &'a MetadataValue)>;
+
+type Entry = (MetadataKey, MetadataValue);
+
+/// A set of at most [`limits::TAGS_MAX`] tags, kept as a slice in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Tags(BTreeSet<Tag>);
+pub struct Tags(Box<[Tag]>);
 
 // === impl Metadata ===
 
@@ -33,12 +41,27 @@ impl Metadata {
 
     /// The value of `key`, if there is one.
     pub fn get(&self, key: &MetadataKey) -> Option<&MetadataValue> {
-        self.0.get(key)
+        self.find(key).map(|(_, value)| value)
+    }
+
+    fn find(&self, key: &MetadataKey) -> Option<&Entry> {
+        let place = self.0.binary_search_by(|(known, _)| known.cmp(key)).ok()?;
+        self.0.get(place)
     }
 
     /// Goes through the entries in the order of their keys.
-    pub fn iter(&self) -> std::collections::btree_map::Iter<'_, MetadataKey, MetadataValue> {
-        self.0.iter()
+    pub fn iter(&self) -> MetadataIter<'_> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// Takes the texts of `like` in place of equal ones of its own.
+    pub(crate) fn share_texts(&mut self, like: &Self) {
+        for (key, value) in &mut self.0 {
+            if let Some((known, known_value)) = like.find(key) {
+                share(key, known);
+                share(value, known_value);
+            }
+        }
     }
 
     /// How many keys there are.
@@ -66,13 +89,13 @@ impl TryFrom<BTreeMap<MetadataKey, MetadataValue>> for Metadata {
             let problem = format!("{len} bytes of keys and values are over the limit of {max}");
             return Err(InvalidValue::new("metadata", problem));
         }
-        Ok(Self(entries))
+        Ok(Self(entries.into_iter().collect()))
     }
 }
 
 impl<'a> IntoIterator for &'a Metadata {
     type Item = (&'a MetadataKey, &'a MetadataValue);
-    type IntoIter = std::collections::btree_map::Iter<'a, MetadataKey, MetadataValue>;
+    type IntoIter = MetadataIter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -93,17 +116,31 @@ impl Tags {
 
     /// Whether `tag` is one of them.
     pub fn contains(&self, tag: &Tag) -> bool {
-        self.0.contains(tag)
+        self.find(tag).is_some()
+    }
+
+    fn find(&self, tag: &Tag) -> Option<&Tag> {
+        let place = self.0.binary_search(tag).ok()?;
+        self.0.get(place)
     }
 
     /// Whether all of these are among `others`.
     pub fn is_subset(&self, others: &Self) -> bool {
-        self.0.is_subset(&others.0)
+        self.iter().all(|tag| others.contains(tag))
     }
 
     /// Goes through the tags in order.
-    pub fn iter(&self) -> std::collections::btree_set::Iter<'_, Tag> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Tag> {
         self.0.iter()
+    }
+
+    /// Takes the texts of `like` in place of equal ones of its own.
+    pub(crate) fn share_texts(&mut self, like: &Self) {
+        for tag in &mut self.0 {
+            if let Some(known) = like.find(tag) {
+                share(tag, known);
+            }
+        }
     }
 
     /// How many tags there are.
@@ -122,13 +159,13 @@ impl TryFrom<BTreeSet<Tag>> for Tags {
 
     fn try_from(tags: BTreeSet<Tag>) -> Result<Self, InvalidValue> {
         check_count("tags", tags.len(), limits::TAGS_MAX)?;
-        Ok(Self(tags))
+        Ok(Self(tags.into_iter().collect()))
     }
 }
 
 impl<'a> IntoIterator for &'a Tags {
     type Item = &'a Tag;
-    type IntoIter = std::collections::btree_set::Iter<'a, Tag>;
+    type IntoIter = std::slice::Iter<'a, Tag>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -142,6 +179,26 @@ mod tests {
     fn metadata(keys: usize, value_len: usize) -> Result<Metadata, InvalidValue> {
         // Keys of four bytes.
         Metadata::parse((0..keys).map(|number| (format!("k{number:03}"), "v".repeat(value_len))))
+    }
+
+    #[test]
+    fn metadata_is_found_by_its_keys_and_comes_in_their_order() {
+        let metadata = Metadata::parse([("b", "2"), ("a", "1"), ("c", "")]).unwrap();
+        let shown: Vec<_> = metadata
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(shown, [("a", "1"), ("b", "2"), ("c", "")]);
+        let get = |key: &str| metadata.get(&key.parse().unwrap()).map(MetadataValue::as_str);
+        assert_eq!((get("b"), get("c"), get("d")), (Some("2"), Some(""), None));
+    }
+
+    #[test]
+    fn tags_are_a_set() {
+        let tags = |tags: &[&str]| Tags::parse(tags.iter().copied()).unwrap();
+        assert_eq!(tags(&["u", "t", "u"]), tags(&["t", "u"]));
+        assert!(tags(&["t"]).is_subset(&tags(&["t", "u"])) && tags(&[]).is_subset(&tags(&[])));
+        assert!(!tags(&["t", "v"]).is_subset(&tags(&["t", "u"])));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use ids::{
 };
 pub use instance::{Instance, InstanceParts};
 pub use key::{InstanceKey, ServiceKey};
-pub use labels::{Metadata, Tags};
+pub use labels::{Metadata, MetadataIter, Tags};
 pub use lease::{Lease, LeaseTtl, RequestKey};
 pub use names::{
     InstanceId, MetadataKey, MetadataValue, NamespaceName, OverrideReason, Owner, ProtocolName, RegionName,

@@ -90,6 +90,13 @@ impl Rule {
     }
 }
 
+/// Takes `other` in place of `own` if they are equal, so that their text is kept once.
+pub(crate) fn share<T: PartialEq + Clone>(own: &mut T, other: &T) {
+    if own == other {
+        other.clone_into(own);
+    }
+}
+
 /// Declares a text type that follows a [`Rule`].
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:ident) => {

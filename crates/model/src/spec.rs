@@ -2,6 +2,7 @@
 
 use crate::{
     Endpoints, Incarnation, InvalidValue, Metadata, Owner, RegionName, Tags, Version, Weight, ZoneName, limits,
+    names::share,
 };
 
 /// Who stands behind a registration. What is absent equals what is absent.
@@ -176,6 +177,18 @@ impl InstanceSpec {
             + optional_len(parts.locality.zone.as_ref())
             + optional_len(parts.holder.owner.as_ref())
             + endpoints.chain(metadata).chain(tags).sum::<usize>()
+    }
+
+    /// Takes the texts of `like` in place of equal ones of its own.
+    pub(crate) fn share_texts(&mut self, like: &Self) {
+        let (own, other) = (&mut self.0, &like.0);
+        own.endpoints.share_texts(&other.endpoints);
+        share(&mut own.version, &other.version);
+        share(&mut own.locality.region, &other.locality.region);
+        share(&mut own.locality.zone, &other.locality.zone);
+        own.metadata.share_texts(&other.metadata);
+        own.tags.share_texts(&other.tags);
+        share(&mut own.holder.owner, &other.holder.owner);
     }
 
     /// The same with `patch` applied; refused if it would be too much together.

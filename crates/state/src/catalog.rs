@@ -89,6 +89,14 @@ impl Catalog {
         self.service(&key.service_key())?.get(&key.id)
     }
 
+    /// An instance that is probably much like the one at `key`: itself, or else the first of its service.
+    pub(crate) fn resembling(&self, key: &InstanceKey) -> Option<&Arc<Instance>> {
+        let instances = &self.service(&key.service_key())?.instances;
+        instances
+            .get(&key.id)
+            .or_else(|| instances.get_min().map(|(_, instance)| instance))
+    }
+
     pub(crate) fn services(&self) -> impl ExactSizeIterator<Item = &Arc<Service>> {
         self.services.values()
     }

@@ -120,6 +120,10 @@ impl State {
     // --- instances ---
 
     pub(crate) fn put(&mut self, instance: Instance) -> Event {
+        let instance = match self.catalog.resembling(instance.key()) {
+            Some(like) => instance.sharing_texts(like),
+            None => instance,
+        };
         let instance = Arc::new(instance);
         let previous = self.catalog.put(Arc::clone(&instance));
         self.hash_in(&ObjectV1::from(&*instance));
