@@ -8,6 +8,7 @@
 
 mod queue;
 mod scan;
+mod sizes;
 mod state;
 mod tail;
 
@@ -21,6 +22,7 @@ pub(crate) use queue::{Completions, Job, Unit, Work};
 pub use state::{OnFatal, Progress};
 pub(crate) use state::{Phase, Shared, State};
 
+use self::sizes::Sizes;
 use crate::{
     Clock, ENTRY_LEN_MAX,
     data_dir::Format,
@@ -81,6 +83,17 @@ impl Log {
         state.first..state.next
     }
 
+    /// How many bytes of records there are from index `from` on, give or take some kilobytes.
+    pub fn bytes_since(&self, from: u64) -> u64 {
+        self.0.lock().sizes.since(from)
+    }
+
+    /// The first index from which there are no more than `bytes` of records before index `end`, give or take some
+    /// kilobytes.
+    pub fn last_bytes(&self, end: u64, bytes: u64) -> u64 {
+        self.0.lock().sizes.last_bytes(end, bytes)
+    }
+
     /// The last position that was purged.
     pub fn purged(&self) -> Option<Mark> {
         self.0.lock().purged.clone()
@@ -137,9 +150,11 @@ impl Log {
             (state.first, state.next) = (first, first);
             state.tail.truncate(0);
             state.tail.purge(first);
+            state.sizes = Sizes::default();
         }
         for (index, record) in &records {
             state.tail.push(record.clone());
+            state.sizes.push(*index, record.framed().len());
             (state.next, state.checksum) = (index + 1, record.checksum());
         }
         state.evict();
@@ -177,6 +192,7 @@ impl Log {
         };
         self.submit(Work::Truncate { next, checksum }, |state| {
             state.tail.truncate(next);
+            state.sizes.truncate(next);
             state.first = state.first.min(next);
             (state.next, state.checksum) = (next, checksum);
             state.durable_next = state.durable_next.min(next);
@@ -219,6 +235,7 @@ impl Log {
                 (state.next, state.checksum) = (next, checksum);
             }
             state.tail.purge(next);
+            state.sizes.purge(next);
             state.generation += 1;
         })?;
         Ok(())

@@ -8,6 +8,7 @@ use quorate_model::envelope::DecodeError;
 use super::{
     LogParts,
     queue::Queue,
+    sizes::Sizes,
     state::{Phase, Progress, Shared, State},
     tail::Tail,
 };
@@ -24,10 +25,11 @@ use crate::{
 const SCAN_BYTES: usize = 4 << 20;
 
 /// What a scan found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Scan {
     first: u64,
     end: LogEnd,
+    sizes: Sizes,
 }
 
 pub(super) fn create(mut parts: LogParts) -> Result<(Arc<Shared>, Writer), LogOpenError> {
@@ -38,7 +40,12 @@ pub(super) fn create(mut parts: LogParts) -> Result<(Arc<Shared>, Writer), LogOp
     parts.watermark.store(&end.seal())?;
     parts.engine.save(Slot::Format, &parts.format.seal())?;
     parts.engine.sync()?;
-    Ok(build(parts, Scan { first: 0, end }, Slots::default(), end, 0))
+    let scan = Scan {
+        first: 0,
+        end,
+        sizes: Sizes::default(),
+    };
+    Ok(build(parts, scan, Slots::default(), end, 0))
 }
 
 pub(super) fn open(mut parts: LogParts) -> Result<(Arc<Shared>, Writer), LogOpenError> {
@@ -123,6 +130,7 @@ fn scan(engine: &dyn LogStore, purged: Option<&Mark>, watermark: LogEnd) -> Resu
     // At or below the purged position there is nothing left to compare with.
     let mut remembered = watermark.next <= end.next;
     let mut first = purged.map(|mark| mark.index + 1);
+    let mut sizes = Sizes::default();
     loop {
         let records = engine.read(end.next..u64::MAX, SCAN_BYTES)?;
         if records.is_empty() {
@@ -130,6 +138,7 @@ fn scan(engine: &dyn LogStore, purged: Option<&Mark>, watermark: LogEnd) -> Resu
                 Scan {
                     first: first.unwrap_or(0),
                     end,
+                    sizes,
                 },
                 remembered,
             ));
@@ -144,6 +153,7 @@ fn scan(engine: &dyn LogStore, purged: Option<&Mark>, watermark: LogEnd) -> Resu
             }
             // A log that was never purged starts where its first record, chained to nothing, says.
             first.get_or_insert(index);
+            sizes.push(index, framed.len());
             let record = Record::check(index, framed).map_err(|error| Damage::Record { index, error })?;
             if record.previous() != end.checksum {
                 return Err(Damage::Chain { index }.into());
@@ -166,6 +176,7 @@ fn build(parts: LogParts, scan: Scan, slots: Slots, watermark: LogEnd, stored_fr
         next,
         checksum,
         tail: Tail::starting_at(next),
+        sizes: scan.sizes,
         generation: 0,
         vote: slots.vote,
         committed: slots.committed,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::{
     queue::{Completions, Queue},
+    sizes::Sizes,
     tail::Tail,
 };
 use crate::{
@@ -44,6 +45,7 @@ pub(crate) struct State {
     /// Checksum of the record before `next`.
     pub(crate) checksum: u32,
     pub(crate) tail: Tail,
+    pub(crate) sizes: Sizes,
     /// Grows when records go away, so that a read outside the lock can tell.
     pub(crate) generation: u64,
     pub(crate) vote: Option<Bytes>,

@@ -52,6 +52,26 @@ fn a_callback_waits_for_the_last_part_of_its_append() {
 }
 
 #[test]
+fn a_log_knows_how_many_bytes_it_holds_also_after_it_was_opened() {
+    let disk = MemoryDisk::new();
+    let Storage { log, mut writer, .. } = open_memory(&disk);
+    let long = |_| Bytes::from(vec![7; 64 << 10]);
+    let framed = 64 << 10;
+    now(log.append(0, (0..100).map(long).collect(), Acks::default().callback(1))).unwrap();
+    settle(&mut writer);
+    drive(&mut writer, log.truncate_after(Some(79))).unwrap();
+    now(log.purge(19, Bytes::new())).unwrap();
+    settle(&mut writer);
+    disk.power_loss();
+    for log in [&log, &open_memory(&disk).log] {
+        let bytes = log.bytes_since(0);
+        assert!((60 * framed..62 * framed).contains(&bytes), "{bytes}");
+        assert_eq!(log.last_bytes(80, bytes / 2), 50);
+        assert_eq!(log.bytes_since(80), 0);
+    }
+}
+
+#[test]
 fn the_first_failed_sync_fails_everything_in_order_and_for_good() {
     let disk = MemoryDisk::new();
     let fatals = Fatals::default();
