@@ -39,7 +39,7 @@ impl Failure {
         match error {
             Error::InvalidArgument { .. } => Self::Usage(message),
             Error::Refused {
-                reason: Reason::NotFound,
+                reason: Reason::NotFound | Reason::MemberNotFound,
                 ..
             } => Self::NotFound(message),
             Error::Unavailable { .. } | Error::Deadline { .. } => {

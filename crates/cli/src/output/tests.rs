@@ -4,8 +4,8 @@
 use std::{env, fs, path::Path};
 
 use quorate_client::{
-    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, Member, Picked, Registered, Role, ServiceSummary,
-    Status,
+    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, Member, Picked, Registered, Role,
+    ServiceSummary, Status,
 };
 use quorate_model::{
     Availability, ClusterId, Endpoints, Epoch, Found, Generation, Holder, Incarnation, Instance, InstanceKey,
