@@ -6,7 +6,10 @@ use proptest::{collection, option, prelude::*};
 use quorate_model::{ClusterId, Epoch, Generation, Incarnation, JoinNonce, LeaseId, LogTime, MemberId, RequestKey};
 use quorate_state::{Command, Mutation, Position, Takeover};
 
-use crate::{naive::Naive, samples::position};
+use crate::{
+    naive::Naive,
+    samples::{found, grant, position},
+};
 
 /// A stamped command, or a shape of one whose generations and leases depend on what is there when it is applied.
 #[derive(Debug, Clone)]
@@ -89,15 +92,15 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     // Stamps of several leaders: mostly but not always later than those before.
     let stamp_ms = prop_oneof![Just(0), 0_u64..60];
     let step = (stamp_ms, command(), aim).prop_map(|(stamp_ms, command, aim)| Step { stamp_ms, command, aim });
-    let founding = Step {
+    let beginning = [found(), grant("p", 1), grant("", 2)].map(|command| Step {
         stamp_ms: 0,
-        command: crate::samples::found(),
+        command,
         aim: Aim::Any,
-    };
-    // Usually founded first; sometimes later or never.
+    });
+    // Usually founded first, with leases that writes can name; sometimes later or never.
     (prop::bool::weighted(0.9), collection::vec(step, 0..60)).prop_map(move |(first, mut steps)| {
         if first {
-            steps.insert(0, founding.clone());
+            steps.splice(..0, beginning.clone());
         }
         steps
     })

@@ -118,8 +118,8 @@ pub(super) fn patch() -> impl Strategy<Value = InstancePatch> {
 /// A key of the lease that [`crate::naive::Naive::chosen`] chooses by the number that stands in for its id.
 pub(super) fn request_key() -> impl Strategy<Value = RequestKey> {
     // Mostly such that they meet; sometimes so far away that the window moves.
-    let sequence = prop_oneof![8 => 1_u64..5, 2 => 1_020_u64..1_030, 1 => Just(u64::MAX)];
-    let acked = prop_oneof![4 => Just(1_u64), 1 => 1_u64..5];
+    let sequence = prop_oneof![60 => 1_u64..6, 6 => 1_020_u64..1_030, 1 => Just(u64::MAX)];
+    let acked = prop_oneof![8 => Just(1_u64), 1 => 1_u64..6];
     (0_u64..4, sequence, acked).prop_map(|(lease, sequence, acked)| {
         let number = |number| Sequence::try_from(number).expect("not 0");
         let acked_below = number(acked.min(sequence));
