@@ -15,6 +15,7 @@ mod grpc;
 mod links;
 mod membership;
 mod registry;
+mod sdk;
 mod snapshots;
 mod tidy;
 mod tree;

@@ -1,4 +1,5 @@
-//! The `quorate` binary under test: found beside the test binary, and built if it is missing or out of date.
+//! The `quorate` binary under test, and the examples of the SDK: found beside the test binary, and built if they are
+//! missing or out of date.
 
 use std::{
     env, fs,
@@ -15,7 +16,10 @@ const GIVEN: &str = "QUORATE_TEST_BINARY";
 const SOURCES: &[&str] = &["Cargo.lock", "Cargo.toml", "crates"];
 
 /// Directories below `crates` that the binary is not built from.
-const NOT_BUILT: &[&str] = &["tests", "benches", "target"];
+const NOT_BUILT: &[&str] = &["tests", "benches", "examples", "target"];
+
+/// Where the sources of the examples are, beside those of the binary.
+const EXAMPLES: &str = "crates/client/examples";
 
 /// A command that runs `quorate`, in an environment that configures nothing, and dies with its parent.
 pub(crate) fn quorate() -> Command {
@@ -33,6 +37,18 @@ pub(crate) fn quorate() -> Command {
     }
     command.stdin(Stdio::null());
     command
+}
+
+/// A command that runs an example of the SDK.
+pub(crate) fn example(name: &str) -> Command {
+    let newest = newest_source().max(newest_below(&root().join(EXAMPLES)));
+    let example = beside_test().join("examples").join(name);
+    if modified(&example) < newest {
+        // All of them at a time: the next test needs another one.
+        let built = build(&beside_test(), &["--package", "quorate-client", "--examples"]);
+        assert!(built, "the examples are built");
+    }
+    Command::new(example)
 }
 
 fn path() -> &'static Path {
@@ -56,20 +72,24 @@ fn can_die_with_parent() -> bool {
 }
 
 fn find_or_build() -> Option<PathBuf> {
+    let binary = beside_test().join("quorate");
+    let is_current = modified(&binary).is_some_and(|built| newest_source() <= Some(built));
+    (is_current || build(&beside_test(), &["--package", "quorate-cli"])).then_some(binary)
+}
+
+/// The directory of what is built with the profile of the tests.
+fn beside_test() -> PathBuf {
     // <target>/<profile>/deps/<test binary>
     let test = env::current_exe().expect("a process knows its program");
-    let directory = test
-        .ancestors()
-        .nth(2)
-        .expect("cargo puts test binaries into <profile>/deps");
-    let binary = directory.join("quorate");
-    let is_current = modified(&binary).is_some_and(|built| newest_source() <= built);
-    (is_current || build(directory)).then_some(binary)
+    let directory = test.ancestors().nth(2);
+    directory
+        .expect("cargo puts test binaries into <profile>/deps")
+        .to_owned()
 }
 
 /// Builds with the profile of the tests, and tells whether that went well. Cargo says what is wrong, and its own
 /// lock keeps others from building at the same time.
-fn build(directory: &Path) -> bool {
+fn build(directory: &Path, what: &[&str]) -> bool {
     let (target, profile) = (directory.parent(), directory.file_name());
     let (Some(target), Some(profile)) = (target, profile) else {
         panic!("{} is not <target>/<profile>", directory.display());
@@ -80,14 +100,9 @@ fn build(directory: &Path) -> bool {
     };
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(root())
-        .args([
-            "build",
-            "--package",
-            "quorate-cli",
-            "--profile",
-            profile,
-            "--target-dir",
-        ])
+        .arg("build")
+        .args(what)
+        .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .status()
         .expect("cargo runs");
@@ -100,12 +115,9 @@ fn root() -> &'static Path {
         .expect("the test package is a directory of the tree")
 }
 
-fn newest_source() -> SystemTime {
-    let newest = SOURCES
-        .iter()
-        .filter_map(|source| newest_below(&root().join(source)))
-        .max();
-    newest.expect("the tree has sources")
+fn newest_source() -> Option<SystemTime> {
+    let sources = SOURCES.iter().map(|source| newest_below(&root().join(source)));
+    sources.max().flatten()
 }
 
 fn newest_below(path: &Path) -> Option<SystemTime> {

@@ -1,6 +1,10 @@
 //! `quorate` commands that come to an end by themselves.
 
-use std::{ffi::OsStr, process::ExitStatus, time::Duration};
+use std::{
+    ffi::OsStr,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
 
 use crate::binary;
 
@@ -29,6 +33,17 @@ pub async fn run_with<S: AsRef<OsStr>>(
 ) -> Finished {
     let mut command = binary::quorate();
     command.args(arguments).envs(environment.iter().copied());
+    finish(command).await
+}
+
+/// Runs an example of the SDK to its end, against the members at `endpoints`.
+pub async fn run_example(name: &str, endpoints: &str) -> Finished {
+    let mut command = binary::example(name);
+    command.env("QUORATE_ENDPOINTS", endpoints);
+    finish(command).await
+}
+
+async fn finish(command: Command) -> Finished {
     let shown = format!("{command:?}");
     let output = tokio::process::Command::from(command).kill_on_drop(true).output();
     let output = tokio::time::timeout(HANGS_AFTER, output)

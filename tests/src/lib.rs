@@ -25,9 +25,10 @@ mod process;
 mod random;
 mod report;
 mod values;
+mod workers;
 
 pub use cluster::{Cluster, SETTLED_WITHIN};
-pub use command::{Finished, run, run_with};
+pub use command::{Finished, run, run_example, run_with};
 pub use eventually::{ensure, eventually};
 pub use history::{Action, Found, History, Operation, Outcome};
 pub use load::Load;
@@ -37,3 +38,4 @@ pub use process::Process;
 pub use random::seed;
 pub use report::{figure, skip};
 pub use values::{id, key, parts, registration, service};
+pub use workers::{Report, Workers};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use quorate_client::{Client, Error, Reason, Session, SessionOptions};
+use quorate_client::{Builder, Client, Error, Reason, Session, SessionOptions};
 use quorate_model::{Filter, InstanceKey, InstancePatch, MetadataKey, Revision};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tokio::{task::JoinSet, time::Instant};
@@ -78,13 +78,18 @@ struct Written {
 impl Workers {
     /// Sets `count` of them going, spread over the members of `cluster`.
     pub async fn start(cluster: &Cluster, count: usize, seed: u64) -> Self {
+        Self::start_with(count, seed, |number| cluster.client_builder(number)).await
+    }
+
+    /// The same, each of them with a client of its own that is built so.
+    pub async fn start_with(count: usize, seed: u64, builder: impl Fn(usize) -> Builder) -> Self {
         let mut workers = Self {
             shared: Arc::default(),
             tasks: JoinSet::new(),
         };
         for number in 0..count {
             let seed = seed.wrapping_add(number as u64);
-            let builder = cluster.client_builder(number).seed(seed).deadline(DEADLINE);
+            let builder = builder(number).seed(seed).deadline(DEADLINE);
             let client = builder.build().expect("a cluster with members");
             let session = client.open_session(SessionOptions::default()).await;
             let worker = Worker {
