@@ -7,6 +7,7 @@ use quorate_model::{
 mod batch;
 mod lease;
 mod members;
+mod operator;
 mod parse;
 mod pick;
 
@@ -14,6 +15,7 @@ pub(crate) use batch::Outcomes;
 pub(crate) use lease::Granted;
 pub use lease::LeaseState;
 pub use members::{Added, Calling, MemberList, Removed, Transferred};
+pub use operator::{OverrideCleared, OverrideSet, OverrideState, SettingsSet, SettingsState};
 pub(crate) use parse::Page;
 pub use pick::Picked;
 

@@ -15,6 +15,7 @@ use crate::{
 mod batch;
 mod leases;
 mod members;
+mod operator;
 mod pick;
 mod reads;
 mod snapshot;

@@ -128,7 +128,8 @@ pub use quorate_proto::{
 
 pub use answer::{
     Added, Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, MemberList,
-    Picked, Registered, Removed, Role, ServiceSummary, Status, Transferred,
+    OverrideCleared, OverrideSet, OverrideState, Picked, Registered, Removed, Role, ServiceSummary, SettingsSet,
+    SettingsState, Status, Transferred,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
 pub use client::{Client, SnapshotStream};

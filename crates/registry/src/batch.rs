@@ -133,11 +133,11 @@ impl Done {
 
 /// What is told of a write that was not begun because one before it, which was to be done first, came to this.
 pub(crate) fn not_begun(before: &Error) -> Error {
-    match before {
+    if matches!(before, Error::OutcomeUnknown { .. }) {
         // It may still be done, and then it has to be before this one.
-        Error::OutcomeUnknown { .. } => Error::DeadlineExceeded,
-        other => other.clone(),
+        return Error::DeadlineExceeded;
     }
+    before.clone()
 }
 
 /// Why the request as a whole came to nothing, if all that came of its writes is one failure that is none of theirs.
