@@ -11,7 +11,7 @@ use openraft::{
 };
 use quorate_model::{Clock, Identity, LogIndex, MemberId, Term};
 use quorate_state::State;
-use quorate_storage::SnapshotStore;
+use quorate_storage::{Log, SnapshotStore};
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
 };
 
 mod bootstrap;
+mod log_keeping;
 mod membership;
 mod propose;
 mod read_only;
@@ -73,6 +74,8 @@ pub struct Consensus {
     links: Arc<Links>,
     views: ViewReader,
     snapshots: Shelf,
+    retention: Retention,
+    log: Log,
     log_clock: Arc<LogClock>,
     memory: PeerMemory,
     disk_reports: Arc<DiskReports>,
@@ -108,6 +111,7 @@ impl Consensus {
             memory: memory.clone(),
         });
         let network = PeerNetwork::new(identity, Arc::clone(&connector), memory.clone(), timing.election_min);
+        let stored = log.log().clone();
         let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
             .await
             .map_err(|error| StartError::Storage(error.to_string()))?;
@@ -119,6 +123,8 @@ impl Consensus {
             links,
             views,
             snapshots,
+            retention,
+            log: stored,
             log_clock,
             memory,
             disk_reports: Arc::new(DiskReports::new(clock)),

@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub(crate) use receiver::Receiver;
-pub(crate) use shelf::Shelf;
+pub(crate) use shelf::{Kept, Shelf};
 
 pub(crate) type Snapshot = SnapshotOf<TypeConfig, SnapshotData>;
 

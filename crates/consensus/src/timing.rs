@@ -19,10 +19,13 @@ const INSTALL_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
 /// When the log is replaced by a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Entries between two snapshots.
+    /// Entries between two snapshots, unless their bytes call for one before.
     pub snapshot_every_entries: u64,
+    /// Bytes of entries between two snapshots, or twice the last snapshot if that is more: however large the state
+    /// is, no more is written for snapshots than for half of the log.
+    pub snapshot_every_bytes: u64,
     /// Entries that stay in the log behind the older of the two snapshots that are kept, so that a follower
-    /// which was away for a moment catches up from the log.
+    /// which was away for a moment catches up from the log. No more of them than `snapshot_every_bytes`.
     pub keep_entries: u64,
 }
 
@@ -57,6 +60,7 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             snapshot_every_entries: 50_000,
+            snapshot_every_bytes: 64 << 20,
             keep_entries: 10_000,
         }
     }
@@ -65,8 +69,6 @@ impl Default for Retention {
 impl Timing {
     pub(crate) fn raft_config(self, retention: Retention, cluster_id: ClusterId) -> Result<Config, StartError> {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        // Two snapshots are kept. The older one is of use only with the log that follows it.
-        let kept_entries = retention.snapshot_every_entries + retention.keep_entries;
         let config = Config {
             cluster_name: cluster_id.to_string(),
             heartbeat_interval: ms(self.heartbeat),
@@ -76,12 +78,11 @@ impl Timing {
             max_payload_entries: APPEND_ENTRIES_MAX,
             max_append_entries: Some(APPEND_ENTRIES_MAX),
             snapshot_policy: SnapshotPolicy::LogsSinceLast(retention.snapshot_every_entries),
-            max_in_snapshot_log_to_keep: kept_entries,
-            // What may go goes at once; the storage deletes it piece by piece.
-            purge_batch_size: 1,
+            // What may go is known where the bytes are: see `Consensus::keep_log_short`.
+            max_in_snapshot_log_to_keep: u64::MAX,
             // More than lie between two snapshots: a follower that just installed one must not count as
             // lagging for ever.
-            replication_lag_threshold: retention.snapshot_every_entries + kept_entries,
+            replication_lag_threshold: 2 * retention.snapshot_every_entries + retention.keep_entries,
             api_channel_size: Some(CORE_QUEUE_LEN),
             notification_channel_size: Some(CORE_QUEUE_LEN),
             // A member that was cut off must not depose the leader when it comes back.

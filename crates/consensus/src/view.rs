@@ -50,6 +50,11 @@ impl ViewReader {
         self.current.load_full()
     }
 
+    /// Where it is told how far entries are applied.
+    pub(crate) fn applied(&self) -> watch::Receiver<LogIndex> {
+        self.applied.clone()
+    }
+
     /// Waits until the entry at `index` is in the state that readers see.
     pub(crate) async fn wait_applied(&self, index: LogIndex) -> Result<(), Stopping> {
         let mut applied = self.applied.clone();
@@ -64,10 +69,11 @@ impl ViewReader {
 // === impl ViewWriter ===
 
 impl ViewWriter {
-    /// Shows `state` to readers, then wakes those who wait for it.
-    pub(crate) fn publish(&self, state: State) {
+    /// Shows `state` to readers, then wakes those who wait for it. Gives back what they saw before.
+    pub(crate) fn publish(&self, state: State) -> Arc<State> {
         let applied = state.applied();
-        self.current.store(Arc::new(state));
+        let before = self.current.swap(Arc::new(state));
         self.applied.send_replace(applied);
+        before
     }
 }

@@ -1,12 +1,10 @@
 //! The snapshots of this member, the newest of them always at hand.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{io, sync::Arc};
 
 use quorate_state::State;
-use quorate_storage::{SnapshotFile, SnapshotStore};
+use quorate_storage::{SnapshotFile, SnapshotName, SnapshotStore};
+use tokio::sync::watch;
 
 use super::{Receiver, Snapshot, SnapshotData, StoredSnapshot, encoder, name};
 use crate::type_config::{LogId, SnapshotMeta, StoredMembership};
@@ -19,7 +17,15 @@ use crate::type_config::{LogId, SnapshotMeta, StoredMembership};
 #[derive(Debug, Clone)]
 pub(crate) struct Shelf {
     store: SnapshotStore,
-    newest: Arc<Mutex<Option<Newest>>>,
+    kept: Arc<watch::Sender<Kept>>,
+}
+
+/// The snapshots that are kept, as far as they were asked for or made since the start.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Kept {
+    newest: Option<Newest>,
+    /// The one before it, which is of use as long as the log still holds what follows it.
+    older: Option<SnapshotName>,
 }
 
 #[derive(Debug, Clone)]
@@ -34,7 +40,7 @@ impl Shelf {
     pub(crate) fn new(store: SnapshotStore) -> Self {
         Self {
             store,
-            newest: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
@@ -66,6 +72,8 @@ impl Shelf {
             .map_err(io::Error::other)?;
         for chunk in encoder {
             writer.write_chunk(chunk).await.map_err(io::Error::other)?;
+            // A disk in memory never waits: without this nothing else would be done in the meantime.
+            tokio::task::yield_now().await;
         }
         let file = writer.finish().await.map_err(io::Error::other)?;
         let meta = SnapshotMeta {
@@ -93,19 +101,18 @@ impl Shelf {
         }
     }
 
+    /// Where the snapshots that are kept are told, each time that one was made, even if it is not the newest.
+    pub(crate) fn watch(&self) -> watch::Receiver<Kept> {
+        self.kept.subscribe()
+    }
+
     fn known(&self) -> Option<Newest> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.kept.borrow().newest.clone()
     }
 
     /// Takes note of a snapshot, unless a newer one is known: one may be built while another is installed.
     fn note(&self, meta: &SnapshotMeta, file: SnapshotFile) {
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if newest.as_ref().is_none_or(|known| known.file.name() <= file.name()) {
-            *newest = Some(Newest {
-                meta: meta.clone(),
-                file,
-            });
-        }
+        self.kept.send_modify(|kept| kept.add(meta, file));
     }
 
     fn snapshot(&self, Newest { meta, file }: Newest) -> Snapshot {
@@ -120,5 +127,34 @@ impl Shelf {
             store: self.store.clone(),
             file,
         }
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// The last entry that the newest snapshot covers, and the length of its file in bytes.
+    pub(crate) fn newest(&self) -> Option<(u64, u64)> {
+        let newest = self.newest.as_ref()?;
+        Some((newest.file.name().index, newest.file.bytes()))
+    }
+
+    /// The last entry that the snapshot before the newest covers.
+    pub(crate) fn older(&self) -> Option<u64> {
+        self.older.map(|name| name.index)
+    }
+
+    fn add(&mut self, meta: &SnapshotMeta, file: SnapshotFile) {
+        let before = self.newest.as_ref().map(|newest| newest.file.name());
+        if before > Some(file.name()) {
+            return;
+        }
+        if before != Some(file.name()) {
+            self.older = before;
+        }
+        self.newest = Some(Newest {
+            meta: meta.clone(),
+            file,
+        });
     }
 }

@@ -200,11 +200,15 @@ impl Node {
             let serving = tonic::transport::Server::builder().add_routes(routes);
             serving.serve_with_incoming(connections).await.unwrap();
         });
+        let keeping = tokio::spawn({
+            let consensus = consensus.clone();
+            async move { consensus.keep_log_short().await }
+        });
         Ok(Self {
             consensus,
             disk,
             address,
-            tasks: vec![writing, serving],
+            tasks: vec![writing, serving, keeping],
         })
     }
 

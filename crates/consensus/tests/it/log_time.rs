@@ -154,6 +154,7 @@ async fn log_time_survives_restarts_and_snapshots() {
     let retention = Retention {
         snapshot_every_entries: 20,
         keep_entries: 5,
+        ..Retention::default()
     };
     let mut cluster = Cluster::of(3, retention).await;
     let mut nonces = 0;

@@ -10,3 +10,4 @@ mod cluster;
 mod log_time;
 mod peers_memory;
 mod replication;
+mod snapshots;

@@ -86,6 +86,7 @@ async fn back_after_a_long_time() -> (Cluster, u64, u64) {
     let retention = Retention {
         snapshot_every_entries: 50,
         keep_entries: 5,
+        ..Retention::default()
     };
     let mut cluster = Cluster::of(3, retention).await;
     let leader = cluster.leader().await;
@@ -182,7 +183,7 @@ async fn what_a_member_could_not_apply_is_not_appended() {
 async fn commands_wait_for_room_and_not_in_the_log() {
     let cluster = Cluster::of(3, Retention::default()).await;
     let leader = cluster.leader().await;
-    let command = long_register().encode().unwrap();
+    let command = long_register("web-1").encode().unwrap();
     let node = cluster.node(leader);
     (1..=3)
         .filter(|id| *id != leader)
@@ -199,7 +200,7 @@ async fn commands_wait_for_room_and_not_in_the_log() {
 }
 
 /// A command of some kilobytes.
-fn long_register() -> Command {
+pub(crate) fn long_register(id: &str) -> Command {
     let endpoint = Endpoint {
         address: "10.0.0.1".parse().unwrap(),
         port: "80".parse().unwrap(),
@@ -211,7 +212,7 @@ fn long_register() -> Command {
         key: InstanceKey {
             namespace: "default".parse().unwrap(),
             service: "web".parse().unwrap(),
-            id: "web-1".parse().unwrap(),
+            id: id.parse().unwrap(),
         },
         spec: InstanceSpec::new(parts).unwrap(),
         takeover: Takeover::Forbidden,
