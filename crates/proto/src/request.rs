@@ -108,12 +108,12 @@ pub struct Resolve {
     /// How fresh the answer has to be.
     pub consistency: Consistency,
     /// Which part of them.
-    pub part: Part,
+    pub page: ResolvePage,
 }
 
 /// Which part of the instances that match is wanted in one answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct ResolvePage {
     /// At most so many; all, and none if they do not fit one answer, if absent.
     size: Option<NonZeroUsize>,
     /// The instance before the first one; absent for the start.
@@ -174,10 +174,10 @@ pub struct Page<K> {
     after: Option<K>,
 }
 
-// === impl Part ===
+// === impl ResolvePage ===
 
-impl Part {
-    /// The part behind `after`, of at most `size` instances: no more than a service has. 0 stands for all, which
+impl ResolvePage {
+    /// The page behind `after`, of at most `size` instances: no more than a service has. 0 stands for all, which
     /// have to fit one answer then.
     #[must_use]
     pub fn new(size: usize, after: Option<InstanceId>) -> Self {

@@ -6,7 +6,7 @@ use quorate_proto::{
     cluster::{StatusRequest, cluster_client::ClusterClient},
     convert::InvalidField,
     registry as pb,
-    request::{GetInstance, ListInstances, ListServices, Page, Part, Resolve},
+    request::{GetInstance, ListInstances, ListServices, Page, Resolve, ResolvePage},
 };
 use tonic::{Request, Response, transport::Channel};
 
@@ -41,7 +41,7 @@ impl Client {
             service: self.service_key(service),
             filter: filter.clone(),
             consistency,
-            part: Part::new(limits::INSTANCES_PER_SERVICE_MAX, None),
+            page: ResolvePage::new(limits::INSTANCES_PER_SERVICE_MAX, None),
         };
         let request = |consistency, page_token| pb::ResolveRequest {
             page_token,

@@ -135,11 +135,11 @@ impl registry_server::Registry for RegistryDoor {
             service,
             filter,
             consistency,
-            part,
+            page: wanted,
         } = message.try_into()?;
         let page = Page {
-            size: part.size().map_or(usize::MAX, NonZeroUsize::get),
-            after: part.after().cloned(),
+            size: wanted.size().map_or(usize::MAX, NonZeroUsize::get),
+            after: wanted.after().cloned(),
         };
         let asked = self.registry.resolve(&service, &filter, &page, consistency, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
@@ -148,7 +148,7 @@ impl registry_server::Registry for RegistryDoor {
             instances,
             next,
         } = answer.value;
-        let (instances, next) = match part.size() {
+        let (instances, next) = match wanted.size() {
             Some(_) => {
                 let (instances, cut_behind) = answer::page(&instances, self.limits.page_len_max);
                 (instances, cut_behind.or(next))

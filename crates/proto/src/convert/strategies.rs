@@ -13,7 +13,7 @@ use quorate_model::{
     MaxStaleness, Metadata, OverrideKind, Patch, Policy, Port, Revision, Selectors, SpecParts, Tags, Weight, limits,
 };
 
-use crate::request::{Choice, Part};
+use crate::request::{Choice, ResolvePage};
 
 /// A text of the model, drawn by a pattern.
 fn text<T>(pattern: &'static str) -> impl Strategy<Value = T>
@@ -206,8 +206,8 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     )
 }
 
-pub(crate) fn part() -> impl Strategy<Value = Part> {
-    (0..20_000_usize, option::of(name())).prop_map(|(size, after)| Part::new(size, after))
+pub(crate) fn resolve_page() -> impl Strategy<Value = ResolvePage> {
+    (0..20_000_usize, option::of(name())).prop_map(|(size, after)| ResolvePage::new(size, after))
 }
 
 pub(crate) fn choice() -> impl Strategy<Value = Choice> {

@@ -8,7 +8,7 @@ use crate::{
         field::{Field as _, optional, optional_to_wire, text},
     },
     registry as pb,
-    request::{Choice, Part, Pick, Resolve},
+    request::{Choice, Pick, Resolve, ResolvePage},
 };
 
 // === impl Pick ===
@@ -22,7 +22,7 @@ impl TryFrom<pb::PickRequest> for Pick {
             .among
             .ok_or_else(|| InvalidField::missing("among", "the service, at least"))?;
         let among = Resolve::try_from(among).map_err(|error| error.within("among"))?;
-        if among.part != Part::default() {
+        if among.page != ResolvePage::default() {
             let problem = "one instance has no pages: leave out page_size and page_token";
             return Err(InvalidValue::new("page", problem)).field("among.page_size");
         }
@@ -41,7 +41,7 @@ impl From<Pick> for pb::PickRequest {
             service: request.service,
             filter: request.filter,
             consistency: request.consistency,
-            part: Part::default(),
+            page: ResolvePage::default(),
         };
         let mut message = Self {
             among: Some(among.into()),

@@ -10,7 +10,7 @@ use crate::{
         field::{self, Field as _, nonzero, optional, optional_to_wire, text},
     },
     registry as pb,
-    request::{GetInstance, ListInstances, ListServices, Page, Part, Resolve, write::key},
+    request::{GetInstance, ListInstances, ListServices, Page, Resolve, ResolvePage, write::key},
 };
 
 // === impl GetInstance ===
@@ -58,7 +58,7 @@ impl TryFrom<pb::ResolveRequest> for Resolve {
                 health: convert::health_set(&message.health)?,
                 availability: convert::availability_set(&message.availability)?,
             },
-            part: Part::new(entries(message.page_size), optional("page_token", message.page_token)?),
+            page: ResolvePage::new(entries(message.page_size), optional("page_token", message.page_token)?),
         })
     }
 }
@@ -69,11 +69,11 @@ impl From<Resolve> for pb::ResolveRequest {
             service,
             filter,
             consistency,
-            part,
+            page,
         } = request;
         let health = filter.health.iter().map(convert::health_to_wire);
         let availability = filter.availability.iter().map(convert::availability_to_wire);
-        let size = part.size().map_or(0, NonZeroUsize::get);
+        let size = page.size().map_or(0, NonZeroUsize::get);
         Self {
             namespace: service.namespace.into(),
             service: service.service.into(),
@@ -89,7 +89,7 @@ impl From<Resolve> for pb::ResolveRequest {
             health: health.map(Into::into).collect(),
             availability: availability.map(Into::into).collect(),
             page_size: u32::try_from(size).expect("no service has so many instances"),
-            page_token: optional_to_wire(part.after()),
+            page_token: optional_to_wire(page.after()),
         }
     }
 }

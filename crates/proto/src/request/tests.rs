@@ -79,9 +79,9 @@ proptest! {
         key in strategies::key(),
         filter in strategies::filter(),
         consistency in strategies::consistency(),
-        part in strategies::part(),
+        page in strategies::resolve_page(),
     ) {
-        let request = Resolve { service: key.service_key(), filter, consistency, part };
+        let request = Resolve { service: key.service_key(), filter, consistency, page };
         prop_assert_eq!(sent::<_, pb::ResolveRequest>(request.clone()), request);
     }
 
