@@ -16,6 +16,9 @@ pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 /// How long a connection may take to come about, unless told otherwise: long for a network, short for a deadline.
 pub const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
 
+/// The longest time that a request or a connection may be given: nobody waits longer, and clocks do not overflow.
+pub const DEADLINE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Builds a [`Client`].
 #[derive(Debug, Clone)]
 pub struct Builder {
@@ -117,7 +120,12 @@ impl Builder {
         self
     }
 
-    /// The client. Connects to nobody yet. [`Error::InvalidArgument`] if there is no endpoint or no time.
+    /// The client. Connects to nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] if there is no endpoint, or more than a cluster has members, and if there is no time or
+    /// more than [`DEADLINE_MAX`].
     pub fn build(self) -> Result<Client, Error> {
         let refused = |message: &str| Error::InvalidArgument {
             message: message.to_owned(),
@@ -137,6 +145,9 @@ impl Builder {
             return Err(refused(
                 "a deadline or connect timeout of 0 leaves no time for an answer",
             ));
+        }
+        if self.deadline > DEADLINE_MAX || self.connect_timeout > DEADLINE_MAX {
+            return Err(refused("a deadline or connect timeout is over a day; make it shorter"));
         }
         let caller = Caller::new(CallerParts {
             endpoints: self.endpoints,
@@ -164,12 +175,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_without_endpoint_or_time_is_refused() {
+    fn a_client_without_endpoint_or_time_or_with_too_much_is_refused() {
         let message = Client::builder().build().unwrap_err().to_string();
         assert!(message.contains("no endpoint"), "{message}");
         let door: DoorAddress = "127.0.0.1:7300".parse().unwrap();
         let builder = Client::builder().endpoints([door]);
         assert!(builder.clone().deadline(Duration::ZERO).build().is_err());
+        assert!(builder.clone().deadline(Duration::MAX).build().is_err());
         assert!(builder.connect_timeout(Duration::ZERO).build().is_err());
+        let door = |port: u16| format!("127.0.0.1:{port}").parse().unwrap();
+        assert!(Client::builder().endpoints((1..=65).map(door)).build().is_err());
     }
 }

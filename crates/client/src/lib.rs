@@ -131,7 +131,7 @@ pub use answer::{
     OverrideCleared, OverrideSet, OverrideState, Picked, Registered, Removed, Role, ServiceSummary, SettingsSet,
     SettingsState, Status, Transferred,
 };
-pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT};
+pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT, DEADLINE_MAX};
 pub use client::{Client, SnapshotStream};
 pub use connector::{BoxIo, Connecting, Connector, Io, TcpConnector};
 pub use error::Error;

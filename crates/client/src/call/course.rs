@@ -74,7 +74,7 @@ impl Course {
             Failure::Lost { .. } => {
                 self.reached = true;
                 self.was_lost = true;
-                self.patience *= 2;
+                self.patience = self.patience.saturating_mul(2);
                 self.purpose == Purpose::Change
             }
             Failure::NotDone { retry_after, .. } => {
