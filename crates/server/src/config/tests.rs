@@ -342,10 +342,12 @@ fn numbers_out_of_range_are_refused() {
     for entries in [
         "snapshot_every_entries = 99\n",
         "snapshot_every_entries = 10000001\n",
+        "snapshot_every_bytes = 1048575\n",
+        "snapshot_every_bytes = 17179869185\n",
         "log_keep_entries = 10000001\n",
     ] {
         let text = format!("memory = true\nbootstrap = true\n{entries}");
-        refused(file(text.leak()), "entries in file FILE: ");
+        refused(file(text.leak()), " in file FILE: ");
     }
     for connections in ["client_connections_max = 0\n", "client_connections_max = 1000001\n"] {
         let text = format!("memory = true\nbootstrap = true\n{connections}");
