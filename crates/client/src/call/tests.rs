@@ -319,3 +319,14 @@ async fn connections_are_made_by_the_connector_that_is_given() {
     client.status().await.unwrap();
     assert_eq!(script.asked(), 1);
 }
+
+#[tokio::test]
+async fn a_member_is_left_alone_for_as_long_as_it_asks() {
+    let mut members = Members::default();
+    let (address, script) = members.start(&[Deed::Refuse(Reason::NoQuorum)]);
+    let started = Instant::now();
+    ask(&caller([address], DEADLINE), Purpose::Read).await.unwrap();
+    let wait = Reason::NoQuorum.row().retry_after_ms.expect("the table says how long");
+    assert!(started.elapsed() >= Duration::from_millis(wait.into()));
+    assert_eq!(script.asked(), 2);
+}
