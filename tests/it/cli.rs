@@ -27,6 +27,7 @@ const INSTANCE: &[&str] = &[
     "metadata",
     "modifyRevision",
     "namespace",
+    "overrides",
     "owner",
     "region",
     "registeredAtMs",
@@ -184,10 +185,12 @@ async fn status_shows_the_members_as_json_and_as_a_table() {
         &status,
         &[
             "appliedIndex",
+            "freeDiskBytes",
             "header",
             "instances",
             "lastLogIndex",
             "members",
+            "readOnly",
             "ready",
             "role",
             "services",
@@ -199,7 +202,18 @@ async fn status_shows_the_members_as_json_and_as_a_table() {
     let members = status["members"].as_array().unwrap();
     assert_eq!(members.len(), 3);
     for (member, started) in members.iter().zip(cluster.members()) {
-        assert_fields(member, &["clientAddress", "id", "matchedIndex", "peerAddress", "voter"]);
+        assert_fields(
+            member,
+            &[
+                "calling",
+                "clientAddress",
+                "id",
+                "lastHeardMs",
+                "matchedIndex",
+                "peerAddress",
+                "voter",
+            ],
+        );
         assert_eq!(member["clientAddress"], started.doors().client.to_string());
         assert_eq!(member["voter"], true);
     }

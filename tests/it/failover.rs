@@ -85,7 +85,7 @@ async fn a_leader_that_is_stopped_hands_over() {
     leader.wait_ready().await;
     let history = load.stop().await;
     cluster.assert_kept(&history).await;
-    let pause = longest_pause(&history, stopped);
+    let pause = history.longest_pause(stopped);
     figure(format_args!(
         "longest pause between acknowledged writes {pause:?} around a graceful stop"
     ));
@@ -156,19 +156,6 @@ fn write_gap(history: &History, fault: Instant) -> Duration {
         .map(|it| it.ended - fault)
         .min()
         .expect("a write was acknowledged after the fault")
-}
-
-/// Longest time in which no write was acknowledged, beginning with the last one before `since`.
-fn longest_pause(history: &History, since: Instant) -> Duration {
-    let acknowledged = history.operations().iter().filter(|it| it.is_acknowledged());
-    let mut ends: Vec<Instant> = acknowledged.map(|it| it.ended).collect();
-    ends.sort();
-    let first = ends.partition_point(|end| *end < since).saturating_sub(1);
-    ends[first..]
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .max()
-        .expect("writes were acknowledged")
 }
 
 fn asks_first(cluster: &Cluster, number: u64) -> Client {

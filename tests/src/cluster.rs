@@ -101,9 +101,15 @@ impl Cluster {
     /// Starts a member with these flags for how it comes to belong to the cluster.
     pub fn add(&mut self, flags: &[String]) -> &Member {
         let number = self.members.len() as u64 + 1;
+        self.add_at(self.doors(number), flags)
+    }
+
+    /// Starts a member that listens where another one did that is down.
+    pub fn add_at(&mut self, doors: Doors, flags: &[String]) -> &Member {
+        let number = self.members.len() as u64 + 1;
         let configuration = format!("--config={}", self.configuration().display());
         let flags = [flags, &[configuration]].concat();
-        let member = Member::new(self.files.path(), number, self.doors(number), &flags);
+        let member = Member::new(self.files.path(), number, doors, &flags);
         member.start();
         self.members.push(member);
         self.members.last().expect("a member has just been added")

@@ -1,6 +1,9 @@
 //! What was written, what became of it, and whether that is what is found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use quorate_client::Client;
 use quorate_model::{Consistency, InstanceKey, MetadataKey, Revision, ServiceName};
@@ -101,6 +104,16 @@ impl History {
             count(|outcome| matches!(outcome, Outcome::NotDone)),
             count(|outcome| matches!(outcome, Outcome::Unknown)),
         )
+    }
+
+    /// Longest time in which no write was acknowledged, beginning with the last one before `since`.
+    pub fn longest_pause(&self, since: Instant) -> Duration {
+        let acknowledged = self.0.iter().filter(|it| it.is_acknowledged());
+        let mut ends: Vec<Instant> = acknowledged.map(|it| it.ended).collect();
+        ends.sort();
+        let first = ends.partition_point(|end| *end < since).saturating_sub(1);
+        let pauses = ends[first..].windows(2).map(|pair| pair[1] - pair[0]);
+        pauses.max().expect("writes were acknowledged")
     }
 
     /// Reads everything that these writes may have left, through `client`.
