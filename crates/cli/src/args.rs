@@ -11,6 +11,7 @@ use crate::failure::Failure;
 mod dev;
 mod duration;
 mod member;
+mod operator;
 mod pick;
 mod read;
 mod register;
@@ -19,6 +20,10 @@ mod snapshot;
 
 pub(crate) use dev::DevArgs;
 pub(crate) use member::{AddArgs, MemberArgs, MemberVerb, NamedArgs, PromoteArgs, ReplaceArgs, TransferLeaderArgs};
+pub(crate) use operator::{
+    LeaseArgs, LeaseShowArgs, LeaseVerb, OverrideArgs, OverrideClearArgs, OverrideListArgs, OverrideSetArgs,
+    OverrideVerb, ServiceArgs, ServiceSetArgs, ServiceShowArgs, ServiceVerb,
+};
 pub(crate) use pick::PickArgs;
 pub(crate) use read::{ReadArgs, ResolveArgs};
 pub(crate) use register::RegisterArgs;
@@ -129,6 +134,12 @@ pub(crate) enum ClientVerb {
     ///
     /// Exits with 3 if it is not there.
     Disable(InstanceArgs),
+    /// Decide over the heads of registrants, for one instance or for a zone.
+    Override(OverrideArgs),
+    /// Show or change how a service is guarded.
+    Service(ServiceArgs),
+    /// Look at the leases of clients.
+    Lease(LeaseArgs),
     /// Show how the member that answers sees itself and the cluster.
     Status(StatusArgs),
     /// List the members of the cluster, or change who belongs to it.

@@ -39,7 +39,7 @@ impl Failure {
         match error {
             Error::InvalidArgument { .. } => Self::Usage(message),
             Error::Refused {
-                reason: Reason::NotFound | Reason::MemberNotFound,
+                reason: Reason::NotFound | Reason::LeaseNotFound | Reason::MemberNotFound,
                 ..
             } => Self::NotFound(message),
             Error::Unavailable { .. } | Error::Deadline { .. } => {
@@ -92,6 +92,8 @@ mod tests {
             ),
             (Error::InvalidArgument { message: message() }, 2),
             (refused(Reason::NotFound), 3),
+            (refused(Reason::LeaseNotFound), 3),
+            (refused(Reason::MemberNotFound), 3),
             (
                 Error::Unavailable {
                     reason: None,

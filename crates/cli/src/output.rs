@@ -11,6 +11,7 @@ use crate::{args::OutputFormat, failure::Failure};
 
 mod json;
 mod members;
+mod operator;
 mod progress;
 mod snapshot;
 mod table;
@@ -21,6 +22,9 @@ pub(crate) use json::{
 pub(crate) use snapshot::SnapshotView;
 
 pub(crate) use members::{AddedView, DoneView, MembersView, RemovedView, TransferredView};
+pub(crate) use operator::{
+    LeaseView, OverrideClearedView, OverrideSetView, OverridesView, SettingsSetView, SettingsView,
+};
 pub(crate) use progress::Progress;
 
 /// An answer that can be printed.

@@ -2,6 +2,7 @@
 
 mod change;
 mod member;
+mod operator;
 mod read;
 mod server;
 mod snapshot;
@@ -84,6 +85,9 @@ impl Session {
             ClientVerb::Pick(args) => read::pick(self, &args).await,
             ClientVerb::Services(args) => read::services(self, args).await,
             ClientVerb::Instances(args) => read::instances(self, &args).await,
+            ClientVerb::Override(args) => operator::overrides(self, &args).await,
+            ClientVerb::Service(args) => operator::service(self, &args).await,
+            ClientVerb::Lease(args) => operator::lease(self, &args).await,
             ClientVerb::Status(args) => read::status(self, &args).await,
             ClientVerb::Member(args) => member::run(self, &args).await,
             ClientVerb::TransferLeader(args) => member::transfer_leader(self, &args).await,
