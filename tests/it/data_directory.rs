@@ -72,7 +72,7 @@ async fn a_damaged_data_directory_is_refused_and_never_served() {
     assert_eq!(process.ended(READY_WITHIN).await.code(), Some(0));
 
     // The log: one byte in the middle of what is stored.
-    let log = largest_file(&bench.data());
+    let log = largest_file(&bench.data().join("sled"));
     let whole = fs::read(&log).unwrap();
     let needle = whole
         .windows(3)

@@ -1,6 +1,7 @@
 //! Tests that need more than one crate: of the tree itself, and of whole clusters.
 
 mod architecture;
+mod backup;
 mod bad_requests;
 mod bad_start;
 mod bench;
@@ -11,6 +12,8 @@ mod deploy;
 mod dev;
 mod documents;
 mod failover;
+mod flips;
+mod full_disk;
 mod grpc;
 mod links;
 mod membership;

@@ -25,6 +25,7 @@ mod process;
 mod random;
 mod report;
 mod values;
+mod volume;
 mod workers;
 
 pub use cluster::{Cluster, SETTLED_WITHIN};
@@ -38,4 +39,5 @@ pub use process::Process;
 pub use random::seed;
 pub use report::{figure, skip};
 pub use values::{id, key, parts, registration, service};
+pub use volume::Volume;
 pub use workers::{Report, Workers};

@@ -173,6 +173,12 @@ impl Member {
         .await
     }
 
+    /// Whether it has a process that has not ended.
+    pub fn is_running(&self) -> bool {
+        let mut process = self.process();
+        process.as_mut().is_some_and(|process| process.exit_status().is_none())
+    }
+
     /// Waits until its process has ended by itself, and returns the exit code.
     pub async fn ended(&self) -> Option<i32> {
         let mut process = self.take_process();

@@ -18,6 +18,10 @@ pub struct Limits {
     pub command_len_max: usize,
     /// Linearizable reads that wait for the next read index at a time: they share it, and each costs only memory.
     pub reads_waiting_max: usize,
+    /// Snapshots that are saved at a time: each holds on to the state of one moment while the catalog moves on.
+    pub saves_max: usize,
+    /// How long to stay away when so many are being saved: about as long as one of a common catalog takes.
+    pub save_retry_after: Duration,
     /// Entries of one page of a listing: one answer stays far below the largest message.
     pub page_size_max: usize,
 }
@@ -32,6 +36,8 @@ impl Default for Limits {
             overload_retry_after: Duration::from_millis(100),
             command_len_max: limits::LOG_ENTRY_LEN_MAX,
             reads_waiting_max: 16_384,
+            saves_max: 2,
+            save_retry_after: Duration::from_secs(2),
             page_size_max: 1_000,
         }
     }

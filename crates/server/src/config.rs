@@ -24,7 +24,7 @@ use std::path::Path;
 
 pub use door::{Door, Doors};
 pub use error::{ConfigError, Origin};
-pub use limits::Limits;
+pub use limits::{DiskNeeds, Limits};
 pub use logging::{LogFormat, Logging};
 pub use overrides::ConfigOverrides;
 pub use place::Place;

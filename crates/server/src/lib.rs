@@ -3,6 +3,7 @@
 //! [`Config`] is read in layers and checked before anything is touched; [`run`] is the whole life of a server
 //! process.
 
+mod backup;
 mod clock;
 mod config;
 mod connector;
@@ -11,9 +12,14 @@ mod node;
 mod process;
 mod telemetry;
 
+pub use backup::{BackupError, RestoredDoors, inspect_snapshot, restore_snapshot};
 pub use clock::SystemClock;
-pub use config::{Config, ConfigError, ConfigOverrides, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Start};
+pub use config::{
+    Config, ConfigError, ConfigOverrides, DiskNeeds, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Start,
+};
 pub use connector::TcpConnector;
 pub use listener::{BindError, Listener, TcpDoor};
 pub use node::{Disk, Node, NodeError, Parts, Runtimes};
 pub use process::run;
+pub use quorate_consensus::{SavedMember, Summary as SnapshotSummary};
+pub use quorate_storage::SNAPSHOT_FORMAT;

@@ -107,7 +107,7 @@ async fn serve_until_signalled(config: &Config, main: &Runtime, raft: &RaftThrea
 
 /// Random numbers that start where no other process does.
 #[expect(clippy::disallowed_methods, reason = "this is the source that others are given")]
-fn seeded() -> StdRng {
+pub(crate) fn seeded() -> StdRng {
     StdRng::from_rng(&mut rand::rng())
 }
 

@@ -58,6 +58,8 @@ impl Member {
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUORATE_")) {
             command.env_remove(name);
         }
+        // Nobody relies on this cluster when a disk is full: the space is better left to whoever develops.
+        command.env("QUORATE_DISK_BALLAST_BYTES", "0");
         command.spawn()
     }
 

@@ -8,7 +8,7 @@ use quorate_proto::{
     registry::ResponseHeader,
 };
 use tokio::time::timeout;
-use tonic::{Code, Request, Response, Status, Streaming, transport::Channel};
+use tonic::{Request, Response, Status, Streaming, transport::Channel};
 
 use super::Client;
 use crate::{Answer, Error, call::Purpose};
@@ -75,19 +75,12 @@ impl SnapshotStream {
             let secs = PIECE_TIMEOUT.as_secs();
             return Err(broken(format!("nothing came for {secs} s")));
         };
-        match message.map_err(|status| broken(said(&status)))? {
+        match message.map_err(|status| broken(status.message().to_owned()))? {
             None => Ok(None),
             Some(pb::SaveSnapshotResponse {
                 part: Some(Part::Piece(piece)),
             }) => Ok(Some(piece)),
             Some(_) => Err(broken("what came is no piece of it".to_owned())),
         }
-    }
-}
-
-fn said(status: &Status) -> String {
-    match status.code() {
-        Code::Unknown => format!("the connection broke: {}", status.message()),
-        _ => status.message().to_owned(),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use quorate_consensus::{Calling, Consensus, RaftLog, peer_routes};
 use quorate_frontend::grpc;
-use quorate_model::{Epoch, Identity, MemberId};
-use quorate_registry::{Limits, Registry};
+use quorate_model::{Clock, Epoch, Identity, MemberId};
+use quorate_registry::{Limits, Policy, Registry};
 use quorate_storage::{FatalError, OnFatal};
 use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
@@ -34,16 +34,31 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     } = parts;
     let tasks = TaskGroups::new(&runtimes);
     let (on_fatal, fatal) = fatal_hook();
-    let disk = disk.open(identity, Arc::clone(&clock), on_fatal, &tasks.writer).await?;
-    let consensus = start_raft(&config, identity, &disk, Arc::clone(&connector), &runtimes).await?;
+    let needs = config.limits().disk_needs();
+    let disk = disk
+        .open(identity, Arc::clone(&clock), on_fatal, needs, &tasks.writer)
+        .await?;
+    let consensus = start_raft(
+        &config,
+        identity,
+        &disk,
+        Arc::clone(&connector),
+        Arc::clone(&clock),
+        &runtimes,
+    )
+    .await?;
+    let keeper = consensus.clone();
+    let keeping = async move { keeper.keep_log_short().await };
+    tasks.main.spawn("log-keeper", Policy::Essential, keeping);
     let registry = Registry::start(quorate_registry::Parts {
         consensus: consensus.clone(),
         connector,
         clock: Arc::clone(&clock),
         limits: Limits::default(),
+        seed: random.next_u64(),
         tasks: tasks.main.clone(),
     });
-    let peers = peer_routes(consensus.clone(), registry.joining());
+    let peers = peer_routes(consensus.clone(), registry.joining(), registry.members());
     let connections = incoming(peer_door, doors::PEER_CONNECTIONS_MAX, tasks.peers.stopping());
     doors::serve_peers(peers, connections, &tasks.peers);
     tokio::select! {
@@ -58,14 +73,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     let connections_max = config.limits().client_connections_max();
     let connections = incoming(client_door, connections_max, tasks.main.stopping());
     doors::serve_clients(routes, connections, &tasks.clients);
-    watching::start(
-        &disk,
-        &registry,
-        &health,
-        Arc::clone(&clock),
-        config.limits().min_free_disk_bytes(),
-        &tasks.main,
-    );
+    watching::start(&disk, &registry, Arc::clone(&clock), needs, &tasks.main);
     let doors = config.doors();
     tracing::info!(
         %identity,
@@ -79,6 +87,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         tasks,
         fatal,
         health,
+        removed: registry.removed(),
     })
 }
 
@@ -96,6 +105,7 @@ async fn start_raft(
     identity: Identity,
     disk: &OpenDisk,
     connector: Arc<dyn quorate_consensus::Connector>,
+    clock: Arc<dyn Clock>,
     runtimes: &Runtimes,
 ) -> Result<Consensus, NodeError> {
     let parts = quorate_consensus::Parts {
@@ -105,6 +115,7 @@ async fn start_raft(
         log: RaftLog::new(disk.log.clone()),
         snapshots: disk.snapshots.clone(),
         connector,
+        clock,
     };
     // Raft's tasks live where it is started.
     let starting = runtimes.raft.spawn(Consensus::start(parts));

@@ -8,8 +8,8 @@ use quorate_storage::{DataDir, DataDirError, Log, MemoryDisk, OnFatal, SnapshotS
 use rand::{Rng, RngExt as _};
 use tokio::{task::spawn_blocking, time::timeout};
 
-use super::NodeError;
-use crate::Place;
+use super::{NodeError, watch};
+use crate::{DiskNeeds, Place};
 
 /// How long the last writes may take.
 const CLOSE_MAX: Duration = Duration::from_secs(3);
@@ -72,11 +72,13 @@ impl Disk {
         identity: Identity,
         clock: Arc<dyn Clock>,
         on_fatal: OnFatal,
+        needs: DiskNeeds,
         tasks: &Tasks,
     ) -> Result<OpenDisk, NodeError> {
         match self {
             Self::Directory(mut directory) => {
                 let opening = spawn_blocking(move || {
+                    watch::make_room(&directory, needs);
                     let storage = directory.open(identity, &clock, &on_fatal)?;
                     Ok::<_, DataDirError>((storage, directory))
                 });

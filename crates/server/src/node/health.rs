@@ -1,4 +1,7 @@
-//! Whether a node asks to be given requests: ready, with room on its disk, and not about to stop.
+//! Whether a node asks to be given requests: ready, and not about to stop.
+//!
+//! A disk that is nearly full is no reason: the member answers reads and takes what makes the catalog smaller, and
+//! what would make it grow is refused by every other member too.
 
 use std::sync::Arc;
 
@@ -8,14 +11,7 @@ use tokio::sync::watch;
 /// What keeps a node from asking for requests. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Health {
-    obstacles: Arc<watch::Sender<Obstacles>>,
-}
-
-/// What is in the way, besides not being ready.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Obstacles {
-    disk_low: bool,
-    stopping: bool,
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 // === impl Health ===
@@ -23,12 +19,12 @@ struct Obstacles {
 impl Health {
     /// The health of a node that is `ready` or not, and where it is told.
     pub(super) fn start(mut ready: watch::Receiver<bool>, tasks: &Tasks) -> (Self, watch::Receiver<bool>) {
-        let obstacles = Arc::new(watch::Sender::new(Obstacles::default()));
+        let stopping = Arc::new(watch::Sender::new(false));
         let (serving, told) = watch::channel(false);
-        let mut seen = obstacles.subscribe();
+        let mut seen = stopping.subscribe();
         tasks.spawn("serving", Policy::Essential, async move {
             loop {
-                let now = *ready.borrow_and_update() && *seen.borrow_and_update() == Obstacles::default();
+                let now = *ready.borrow_and_update() && !*seen.borrow_and_update();
                 serving.send_if_modified(|before| std::mem::replace(before, now) != now);
                 let changed = tokio::select! {
                     changed = ready.changed() => changed,
@@ -39,17 +35,12 @@ impl Health {
                 }
             }
         });
-        (Self { obstacles }, told)
-    }
-
-    /// Says whether there is too little free disk.
-    pub(super) fn set_disk_low(&self, disk_low: bool) {
-        self.obstacles.send_modify(|obstacles| obstacles.disk_low = disk_low);
+        (Self { stopping }, told)
     }
 
     /// Says that the node is about to stop.
     pub(super) fn stop(&self) {
-        self.obstacles.send_modify(|obstacles| obstacles.stopping = true);
+        self.stopping.send_replace(true);
     }
 }
 
@@ -60,17 +51,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_node_serves_when_it_is_ready_and_nothing_is_in_the_way() {
+    async fn a_node_serves_when_it_is_ready_and_not_about_to_stop() {
         let tasks = Tasks::new(Handle::current());
         let (ready, ready_told) = watch::channel(false);
         let (health, mut told) = Health::start(ready_told, &tasks);
         assert!(!*told.borrow());
 
         ready.send_replace(true);
-        told.wait_for(|serving| *serving).await.unwrap();
-        health.set_disk_low(true);
-        told.wait_for(|serving| !serving).await.unwrap();
-        health.set_disk_low(false);
         told.wait_for(|serving| *serving).await.unwrap();
         health.stop();
         told.wait_for(|serving| !serving).await.unwrap();
