@@ -92,6 +92,13 @@ impl Consensus {
         metrics.membership_config.membership().get_joint_config().len() > 1
     }
 
+    /// Whether this member goes in a change that is half done: the rest of it may be the last that it is not sent.
+    pub fn is_leaving(&self) -> bool {
+        let metrics = self.metrics();
+        let metrics = metrics.borrow_watched();
+        leaving(metrics.membership_config.membership()).contains(&metrics.id)
+    }
+
     /// The members according to the last membership that is committed, if there is none after it. Whoever is not
     /// one of them and has been given an id is a member no more.
     pub fn settled_members(&self) -> Option<Vec<MemberId>> {

@@ -271,7 +271,8 @@ fn request_to_wire(request: &MemberRequest, time_left: Duration) -> pb::ChangeMe
     };
     pb::ChangeMembersRequest {
         change: Some(change),
-        timeout_ms: u32::try_from(time_left.as_millis()).unwrap_or(u32::MAX),
+        // The answer takes time too: what the leader says in the last moment should still arrive.
+        timeout_ms: u32::try_from((time_left * 9 / 10).as_millis()).unwrap_or(u32::MAX),
     }
 }
 
@@ -374,7 +375,7 @@ mod tests {
         ];
         for request in requests {
             let sent = request_to_wire(&request, Duration::from_secs(1));
-            assert_eq!(sent.timeout_ms, 1_000);
+            assert_eq!(sent.timeout_ms, 900);
             assert_eq!(request_from_wire(&sent).unwrap(), request);
         }
     }

@@ -96,6 +96,9 @@ impl Membership {
             MemberRequest::TransferLeader(to) => self.transfer(*to, &status, deadline).await,
             MemberRequest::Remove(id) => {
                 let verdict = self.roll(&status).remove(*id);
+                if let Verdict::NotFound(id) = verdict {
+                    return self.gone(id, deadline).await;
+                }
                 self.carry_out(verdict, *id, deadline).await
             }
             MemberRequest::Replace { old, new } => {
@@ -136,7 +139,7 @@ impl Membership {
             Verdict::NotYet(reason) => Err(Obstacle::Passing(ChangeError::Refused(reason))),
             Verdict::Refuse(reason) => Err(ChangeError::Refused(reason).into()),
             Verdict::NoQuorum(problem) => Err(Obstacle::Passing(ChangeError::Busy(problem))),
-            Verdict::NotFound(id) => self.gone(id, deadline).await.map(|()| outcome(false)),
+            Verdict::NotFound(_) => Err(ChangeError::NotFound.into()),
         }
     }
 
@@ -190,11 +193,14 @@ impl Membership {
         ChangeError::NotLeader(leader).into()
     }
 
-    /// Nothing is to be done about a member that has gone; of one that never was, there is nothing to say.
-    async fn gone(&self, id: MemberId, deadline: &Deadline) -> Result<(), Obstacle> {
+    /// A member that has gone is not removed again; of one that never was, there is nothing to say.
+    async fn gone(&self, member_id: MemberId, deadline: &Deadline) -> Result<MemberOutcome, Obstacle> {
         self.catch_up(deadline).await?;
         match self.consensus.view().last_member() {
-            Some(last) if id <= last => Ok(()),
+            Some(last) if member_id <= last => Ok(MemberOutcome {
+                member_id,
+                changed: false,
+            }),
             Some(_) | None => Err(ChangeError::NotFound.into()),
         }
     }
@@ -240,7 +246,6 @@ impl Membership {
         };
         match roll.cannot_lead(to) {
             None => {}
-            Some(Verdict::NotFound(_)) => return Err(ChangeError::NotFound.into()),
             Some(verdict) => return self.carry_out(verdict, to, deadline).await,
         }
         let present = roll.find(to).is_some_and(|member| self.consensus.is_present(member));

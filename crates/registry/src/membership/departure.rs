@@ -1,7 +1,7 @@
 //! A member that hears nothing finds out whether it still is one.
 //!
 //! Nobody tells a member that it goes: the last that it is sent is what came before. So it asks, when it is not among
-//! the members that it knows of, or when no quorum has confirmed a leader to it for a while. The others pass the
+//! the members that it knows of, when it is about to go, or when no quorum has confirmed a leader to it for a while. The others pass the
 //! question on to their leader, who answers only what a quorum confirms: a member that is cut off with a minority
 //! gets no answer, and goes on waiting.
 
@@ -38,7 +38,7 @@ async fn run(membership: Membership, reader: Reader<Consensus>) {
     let mut backoff = RETRY;
     loop {
         sleep(PERIOD).await;
-        if !membership.hears_nothing(reader.reading().staleness) {
+        if !membership.may_be_removed(reader.reading().staleness) {
             backoff.reset();
             continue;
         }
@@ -53,10 +53,10 @@ async fn run(membership: Membership, reader: Reader<Consensus>) {
 // === impl Membership ===
 
 impl Membership {
-    fn hears_nothing(&self, staleness: Option<Duration>) -> bool {
+    fn may_be_removed(&self, staleness: Option<Duration>) -> bool {
         let settled = self.consensus.settled_members();
         let is_missing = settled.is_some_and(|members| !members.contains(&self.own_id()));
-        is_missing || staleness.is_none_or(|staleness| staleness > SILENCE_MAX)
+        is_missing || self.consensus.is_leaving() || staleness.is_none_or(|staleness| staleness > SILENCE_MAX)
     }
 
     /// Asks every other member that is known here, until one says that this member was removed.

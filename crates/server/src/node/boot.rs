@@ -50,6 +50,10 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     let keeper = consensus.clone();
     let keeping = async move { keeper.keep_log_short().await };
     tasks.main.spawn("log-keeper", Policy::Essential, keeping);
+    if let Some(directory) = &disk.directory {
+        // Before anybody is told that the member is there: a cluster that is read-only stays so.
+        consensus.report_disk(watching::shortage(directory, needs).await);
+    }
     let registry = Registry::start(quorate_registry::Parts {
         consensus: consensus.clone(),
         connector,
@@ -163,7 +167,7 @@ fn note_address(config: &Config, consensus: &Consensus) {
             now_peer = %now[0],
             now_client = %now[1],
             "the cluster knows this member under other addresses and goes on using them: start it with those, or \
-             wipe its data and let it join as a new member"
+             wipe its data and let it join with --replace and the id of this member"
         );
     }
 }

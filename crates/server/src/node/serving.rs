@@ -96,7 +96,7 @@ impl Serving {
         let mut removed = self.removed.clone();
         async move {
             if removed.wait_for(|removed| *removed).await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

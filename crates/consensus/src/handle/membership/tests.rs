@@ -78,6 +78,12 @@ fn the_successor_of_a_learner_is_a_learner() {
 }
 
 #[test]
+fn nobody_goes_unless_a_change_is_half_done() {
+    assert!(leaving(&membership(&[&[1, 2, 3]], [V, V, V, L])).is_empty());
+    assert!(leaving(&Membership::default()).is_empty());
+}
+
+#[test]
 fn whoever_finishes_a_change_knows_who_was_to_stay() {
     let finish = |callings| {
         let half_done = membership(&[&[1, 2, 3], &[1, 2, 4]], callings);

@@ -12,10 +12,15 @@ use quorate_registry::{Answer, Calling, Member, MemberInfo, MemberList, MemberRe
 use crate::grpc::answer;
 
 pub(super) fn add(message: pb::AddMemberRequest) -> Result<MemberRequest, InvalidField> {
+    let pb::AddMemberRequest {
+        peer_address,
+        client_address,
+        calling: number,
+    } = message;
     Ok(MemberRequest::Add(MemberInfo {
-        peer_address: message.peer_address.parse().field("peer_address")?,
-        client_address: message.client_address.parse().field("client_address")?,
-        calling: calling(message.calling)?,
+        peer_address: peer_address.parse().field("peer_address")?,
+        client_address: client_address.parse().field("client_address")?,
+        calling: calling(number)?,
     }))
 }
 
@@ -114,9 +119,11 @@ mod tests {
                 client_address: "10.0.0.1:7300".to_owned(),
                 calling,
             };
-            add(message).map(|request| match request {
-                MemberRequest::Add(info) => info.calling,
-                other => panic!("{other:?}"),
+            add(message).map(|request| {
+                let MemberRequest::Add(info) = request else {
+                    panic!("{request:?}");
+                };
+                info.calling
             })
         };
         assert_eq!(added(0).unwrap(), Calling::Voter);

@@ -208,7 +208,9 @@ fn who_is_not_there_is_not_found() {
     assert_eq!(roll.promote(id(9)), nobody);
     assert_eq!(roll.demote(id(9)), nobody);
     assert_eq!(roll.replace(id(1), id(9)), nobody);
-    assert_eq!(roll.replace(id(9), id(1)), nobody);
+    assert_eq!(roll.replace(id(9), id(1)), Verdict::IsSo, "it is done already");
+    let status = leading([voter(1), learner(2)]);
+    assert_eq!(self::roll(&status).replace(id(9), id(2)), nobody);
     assert_eq!(roll.cannot_lead(id(9)), Some(nobody));
 }
 
