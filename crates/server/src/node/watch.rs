@@ -14,7 +14,7 @@ use crate::config::DiskNeeds;
 
 use disk::DiskWatch;
 
-pub(super) use disk::make_room;
+pub(super) use disk::{make_room, shortage};
 
 /// Between two looks at the writer of the log.
 const WRITER_INTERVAL: Duration = Duration::from_secs(1);

@@ -94,7 +94,7 @@ impl DiskWatch {
         self.low = low;
         self.registry.note_disk(DiskSpace {
             free_bytes,
-            shortage: low.then(|| format!("less than {floor_bytes} bytes of disk are free beside the ballast")),
+            shortage: self.needs.shortage(low),
         });
         match (changed, low) {
             (true, true) => tracing::error!(
@@ -149,6 +149,17 @@ impl WatchedDisk {
     }
 }
 
+/// Why the disk of `directory` must not be filled further, as far as one look tells.
+pub(in crate::node) async fn shortage(directory: &Arc<DataDir>, needs: DiskNeeds) -> Option<String> {
+    let disk = WatchedDisk {
+        directory: Arc::clone(directory),
+        ballast: directory.ballast(needs.ballast_bytes),
+    };
+    let looked = spawn_blocking(move || disk.look()).await;
+    let seen = looked.map_err(io::Error::other).flatten().ok()?;
+    needs.shortage(needs.is_low(seen, false))
+}
+
 /// Gives the ballast of a directory up if its disk is too full for the log to be opened.
 pub(in crate::node) fn make_room(directory: &DataDir, needs: DiskNeeds) {
     let ballast = directory.ballast(needs.ballast_bytes);
@@ -188,6 +199,11 @@ impl DiskNeeds {
             self.floor_bytes
         };
         self.room(seen) < wanted
+    }
+
+    fn shortage(self, low: bool) -> Option<String> {
+        let floor_bytes = self.floor_bytes;
+        low.then(|| format!("less than {floor_bytes} bytes of disk are free beside the ballast"))
     }
 
     fn comfort_bytes(self) -> u64 {
