@@ -9,7 +9,9 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use crate::wire;
 
 const REGISTRY: &str = "quorate.registry.v1.Registry";
+const LEASES: &str = "quorate.registry.v1.Leases";
 const CLUSTER: &str = "quorate.cluster.v1.Cluster";
+const OPERATOR: &str = "quorate.cluster.v1.Operator";
 
 /// Calls reflection of one version: the two have the same messages in different packages.
 macro_rules! listed_services {
@@ -69,7 +71,7 @@ async fn reflection_lists_the_services_in_both_versions() {
         listed.sort_unstable();
         assert_eq!(
             listed,
-            ["grpc.health.v1.Health", own, CLUSTER, REGISTRY],
+            ["grpc.health.v1.Health", own, CLUSTER, OPERATOR, LEASES, REGISTRY],
             "what this door serves"
         );
     }
@@ -78,7 +80,7 @@ async fn reflection_lists_the_services_in_both_versions() {
 #[tokio::test]
 async fn a_member_is_serving_once_it_is_ready_and_not_before() {
     let cluster = Cluster::start(3).await;
-    for service in ["", REGISTRY, CLUSTER] {
+    for service in ["", REGISTRY, LEASES, CLUSTER, OPERATOR] {
         assert_eq!(
             health(cluster.member(1), service).await,
             Ok(ServingStatus::Serving),
