@@ -9,7 +9,7 @@ use quorate_tests::{
     Cluster, Load, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, figure, id, parts, registration, run, seed,
     service,
 };
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 
 /// Writers at a time: some are always in flight when something changes.
 const WRITERS: usize = 4;
@@ -320,18 +320,25 @@ async fn leader_dies_in_the_middle_of_a_change() -> bool {
         .iter()
         .filter(|it| it.number() != leader.number())
         .collect();
-    let before = leader.status().await.unwrap().value.last_log_index;
-    others.iter().for_each(|member| member.pause());
+    let last_log = async || leader.status().await.map(|answer| answer.value.last_log_index);
+    let before = last_log().await.expect("the leader answers");
+    for member in &others {
+        member.pause();
+    }
     let client = leader.client().clone();
-    let promoting = tokio::spawn(async move { client.promote_member(4.try_into().unwrap()).await });
+    let learner = cluster.member(4).id();
+    let mut promoting = JoinSet::new();
+    promoting.spawn(async move { client.promote_member(learner).await });
     eventually(READY_WITHIN, "the change is in the leader's log", async || {
-        let now = leader.status().await.unwrap().value.last_log_index;
-        ensure(now > before, now)
+        let now = last_log().await.map_err(|error| error.to_string())?;
+        ensure(now > before, now.to_string())
     })
     .await;
     leader.kill();
-    others.iter().for_each(|member| member.resume());
-    let _unknown = promoting.await.unwrap();
+    for member in &others {
+        member.resume();
+    }
+    let _unknown = promoting.join_next().await;
 
     let survivors = list(&cluster).await;
     let finished = others.iter().any(|member| member.log().contains("change=Finish"));

@@ -3,6 +3,7 @@
 use quorate_tests::{
     Cluster, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, figure, id, parts, registration, service,
 };
+use tokio::task::JoinSet;
 
 /// What a member logs when it has asked another one in vain.
 const ASKED_IN_VAIN: &str = "it is not known there whether this member was removed";
@@ -65,12 +66,16 @@ async fn a_member_that_is_cut_off_never_believes_that_it_was_removed() {
     let cluster = Cluster::start_with(3, VERBOSE).await;
     let lonely = cluster.followers().await[0];
     let others = || cluster.members().iter().filter(|it| it.number() != lonely.number());
-    others().for_each(|member| member.pause());
+    for member in others() {
+        member.pause();
+    }
     wait_for_doubts(&cluster, lonely.number()).await;
     lonely
         .wait_until("serves no more", READY_WITHIN, |answer| !answer.value.ready)
         .await;
-    others().for_each(|member| member.resume());
+    for member in others() {
+        member.resume();
+    }
     lonely.wait_ready().await;
     let voters = cluster.client().list_members().await.unwrap().value.members;
     assert_eq!(voters.iter().filter(|member| member.voter).count(), 3);
@@ -95,9 +100,12 @@ async fn a_removal_that_no_quorum_has_committed_is_believed_by_nobody() {
             .map(|number| cluster.member(number))
     };
     let before = cluster.member(leader).status().await.unwrap().value.last_log_index;
-    quorum().for_each(|member| member.pause());
+    for member in quorum() {
+        member.pause();
+    }
     let client = cluster.member(leader).client().clone();
-    let removing = tokio::spawn(async move { client.remove_member(4.try_into().unwrap()).await });
+    let mut removing = JoinSet::new();
+    removing.spawn(async move { client.remove_member(4.try_into().unwrap()).await });
     eventually(READY_WITHIN, "the removal is in the leader's log", async || {
         let now = cluster.member(leader).status().await.unwrap().value.last_log_index;
         ensure(now > before, now)
@@ -111,8 +119,10 @@ async fn a_removal_that_no_quorum_has_committed_is_believed_by_nobody() {
     assert!(!learner.log().contains("was removed from cluster"), "{}", learner.log());
 
     // What became of it in the end, all agree upon.
-    quorum().for_each(|member| member.resume());
-    let _unknown = removing.await.unwrap();
+    for member in quorum() {
+        member.resume();
+    }
+    let _unknown = removing.join_next().await;
     let write = cluster.client();
     eventually(READY_WITHIN, "a write is acknowledged", async || {
         write.register(&service("s"), &id("i"), registration(parts(80))).await

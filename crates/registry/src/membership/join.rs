@@ -262,7 +262,7 @@ fn predecessor(calling: Calling) -> Option<MemberId> {
 }
 
 /// Whether a node with `info` is the one that `member` was added for.
-fn fits(member: &Member, info: &MemberInfo) -> Result<(), String> {
+pub(super) fn fits(member: &Member, info: &MemberInfo) -> Result<(), String> {
     let id = member.id;
     if member.info.client_address != info.client_address {
         return Err(format!(

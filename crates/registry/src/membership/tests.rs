@@ -4,7 +4,7 @@ use quorate_consensus::{Calling, Member, MemberInfo, MemberRole};
 use quorate_model::limits;
 
 use super::{
-    join::{Newcomer, Standing, standing},
+    join::{Newcomer, Standing, fits, standing},
     *,
 };
 use crate::testing::member as id;
@@ -150,6 +150,20 @@ fn a_successor_has_one_predecessor_and_takes_no_other_door() {
     );
     let second = reason(stands(&members, None, &successor(2, 7409)));
     assert!(second.contains("member 3 is to take the place of member 2"), "{second}");
+}
+
+#[test]
+fn a_member_that_was_added_is_the_node_with_the_same_doors() {
+    let added = member(4, 7404, MemberRole::Learner);
+    assert_eq!(fits(&added, &info(7404)), Ok(()));
+    let elsewhere = MemberInfo {
+        client_address: "127.0.0.1:9999".parse().unwrap(),
+        ..info(7404)
+    };
+    let refused = fits(&added, &elsewhere).unwrap_err();
+    assert!(refused.contains("127.0.0.1:7403, not 127.0.0.1:9999"), "{refused}");
+    let refused = fits(&added, &successor(3, 7404)).unwrap_err();
+    assert!(refused.contains("without --replace"), "{refused}");
 }
 
 #[test]
