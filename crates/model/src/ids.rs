@@ -222,6 +222,9 @@ impl Sequence {
     /// The first write.
     pub const FIRST: Self = Self(NonZeroU64::MIN);
 
+    /// The one after which there is no other.
+    pub const LAST: Self = Self(NonZeroU64::MAX);
+
     /// The sequence `count` before this one, or the first.
     #[must_use]
     pub const fn minus(self, count: u64) -> Self {

@@ -92,7 +92,8 @@ pub const OUTCOME_WINDOW: u64 = 1_024;
 /// costs, and what one client can take of the room of all.
 pub const KEPT_OUTCOMES_PER_LEASE_MAX: usize = 32_768;
 
-/// Most outcomes kept in one cluster: they live in the memory of every member.
+/// Most outcomes kept in one cluster: they live in the memory of every member. Where there are as many, those of the
+/// lease that was used the longest ago are forgotten.
 pub const KEPT_OUTCOMES_MAX: usize = 1 << 21;
 
 /// Most writes of one log entry: as many events has an entry at most.

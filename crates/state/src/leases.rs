@@ -4,8 +4,8 @@
 
 use std::{ops::Bound, sync::Arc};
 
-use imbl::OrdMap;
-use quorate_model::{Incarnation, Lease, LeaseId, Owner, RequestKey, Sequence, limits};
+use imbl::{OrdMap, OrdSet};
+use quorate_model::{Incarnation, Lease, LeaseId, Owner, RequestKey, Revision, Sequence, limits};
 
 use crate::{ItemOutcome, Limit, Rejection};
 
@@ -14,6 +14,7 @@ use crate::{ItemOutcome, Limit, Rejection};
 pub struct HeldLease {
     lease: Arc<Lease>,
     window_start: Sequence,
+    last_used: Revision,
     kept: usize,
 }
 
@@ -39,6 +40,8 @@ pub(crate) struct Leases {
     held: OrdMap<LeaseId, HeldLease>,
     holders: OrdMap<(Option<Owner>, Incarnation), LeaseId>,
     kept: OrdMap<KeptKey, Kept>,
+    /// The leases for which anything is kept, the one that was used the longest ago first.
+    by_use: OrdSet<(Revision, LeaseId)>,
     room: LeaseRoom,
 }
 
@@ -54,10 +57,11 @@ pub(crate) struct LeaseRoom {
 
 impl HeldLease {
     /// A lease for which nothing is kept yet.
-    pub(crate) fn new(lease: Lease, window_start: Sequence) -> Self {
+    pub(crate) fn new(lease: Lease, window_start: Sequence, last_used: Revision) -> Self {
         Self {
             lease: Arc::new(lease),
             window_start,
+            last_used,
             kept: 0,
         }
     }
@@ -72,6 +76,11 @@ impl HeldLease {
         self.window_start
     }
 
+    /// The revision at which an outcome was last kept for it; that of its grant before.
+    pub fn last_used(&self) -> Revision {
+        self.last_used
+    }
+
     /// How many outcomes are kept for it.
     pub fn kept_outcome_count(&self) -> usize {
         self.kept
@@ -81,7 +90,6 @@ impl HeldLease {
 // === impl Leases ===
 
 impl Leases {
-    #[cfg(test)]
     pub(crate) fn with_room(room: LeaseRoom) -> Self {
         Self {
             room,
@@ -149,6 +157,22 @@ impl Leases {
         }
     }
 
+    /// Notes that an outcome is kept for a lease at this revision.
+    pub(crate) fn note_use(&mut self, id: LeaseId, at: Revision) {
+        let Some(held) = self.held.get_mut(&id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut held.last_used, at);
+        if self.by_use.remove(&(before, id)).is_some() {
+            self.by_use.insert((at, id));
+        }
+    }
+
+    /// Of the others for which anything is kept, the lease that was used the longest ago.
+    pub(crate) fn idlest_but(&self, id: LeaseId) -> Option<LeaseId> {
+        self.by_use.iter().map(|(_, idle)| *idle).find(|idle| *idle != id)
+    }
+
     pub(crate) fn kept(&self, key: &KeptKey) -> Option<&Kept> {
         self.kept.get(key)
     }
@@ -174,6 +198,7 @@ impl Leases {
         if key.sequence < held.window_start || self.kept.contains_key(&key) {
             return false;
         }
+        self.by_use.insert((held.last_used, key.lease));
         self.kept.insert(key, kept);
         if let Some(held) = self.held.get_mut(&key.lease) {
             held.kept += 1;
@@ -196,11 +221,25 @@ impl Leases {
             .collect()
     }
 
+    /// The highest sequence for which anything is kept for a lease.
+    pub(crate) fn last_kept(&self, id: LeaseId) -> Option<Sequence> {
+        let last = KeptKey {
+            lease: id,
+            sequence: Sequence::LAST,
+            part: u32::MAX,
+        };
+        let (key, _) = self.kept.get_prev(&last)?;
+        (key.lease == id).then_some(key.sequence)
+    }
+
     /// Forgets a kept outcome.
     pub(crate) fn forget(&mut self, key: &KeptKey) -> Option<Kept> {
         let kept = self.kept.remove(key)?;
         if let Some(held) = self.held.get_mut(&key.lease) {
             held.kept -= 1;
+            if held.kept == 0 {
+                self.by_use.remove(&(held.last_used, key.lease));
+            }
         }
         Some(kept)
     }

@@ -11,7 +11,10 @@ use quorate_model::{
 };
 
 use crate::{
-    Command, CommandError, Event, Outcome, Position, apply, catalog::Catalog, leases::Leases, overrides::Overrides,
+    Command, CommandError, Event, Outcome, Position, apply,
+    catalog::Catalog,
+    leases::{LeaseRoom, Leases},
+    overrides::Overrides,
     roster::Roster,
 };
 
@@ -57,6 +60,19 @@ impl State {
     /// The state before the first log entry.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A state with less room for kept outcomes than that of a cluster, so that a test comes to where it ends.
+    #[doc(hidden)]
+    pub fn with_kept_outcomes_max(max: usize) -> Self {
+        let room = LeaseRoom {
+            kept: max,
+            ..LeaseRoom::default()
+        };
+        Self {
+            leases: Leases::with_room(room),
+            ..Self::default()
+        }
     }
 
     /// Applies the command of the log entry at `at`. A stamp below the log time leaves it where it is.

@@ -44,13 +44,14 @@ fn once(state: &mut State, key: &RequestKey, part: u32, mutation: &Mutation, eve
         };
     }
     // What cannot be kept is not done: it would be done again.
-    state.leases().check_room(place.lease)?;
+    state.make_room(place.lease)?;
     let outcome = done(mutate(state, mutation), events);
     let kept = Kept {
         digest,
         outcome: outcome.clone(),
     };
     state.keep(place, kept);
+    state.note_use(place.lease);
     outcome
 }
 

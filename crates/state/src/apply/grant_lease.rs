@@ -24,7 +24,7 @@ pub(super) fn apply(
         granted_at_ms,
     };
     let outcome = granted(&lease, Effect::Changed);
-    state.insert_lease(HeldLease::new(lease, Sequence::FIRST))?;
+    state.insert_lease(HeldLease::new(lease, Sequence::FIRST, state.revision()))?;
     Ok((outcome, Vec::new()))
 }
 

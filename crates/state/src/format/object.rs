@@ -58,6 +58,7 @@ pub(crate) struct LeaseV1 {
     ttl_ms: u64,
     granted_at_ms: u64,
     window_start: u64,
+    last_used: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -164,6 +165,7 @@ impl From<&HeldLease> for ObjectV1 {
             ttl_ms: lease.ttl.as_ms(),
             granted_at_ms: lease.granted_at_ms,
             window_start: held.window_start().get(),
+            last_used: held.last_used().get(),
         })
     }
 }
@@ -245,7 +247,7 @@ impl TryFrom<LeaseV1> for HeldLease {
     type Error = InvalidValue;
 
     fn try_from(lease: LeaseV1) -> Result<Self, InvalidValue> {
-        let window_start = lease.window_start.try_into()?;
+        let (window_start, last_used) = (lease.window_start.try_into()?, Revision::new(lease.last_used));
         let lease = Lease {
             id: LeaseId::new(lease.id),
             owner: parse_optional(lease.owner)?,
@@ -253,7 +255,7 @@ impl TryFrom<LeaseV1> for HeldLease {
             ttl: LeaseTtl::from_ms(lease.ttl_ms)?,
             granted_at_ms: lease.granted_at_ms,
         };
-        Ok(Self::new(lease, window_start))
+        Ok(Self::new(lease, window_start, last_used))
     }
 }
 

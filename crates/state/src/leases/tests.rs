@@ -13,7 +13,7 @@ fn lease(id: u64) -> HeldLease {
         ttl: LeaseTtl::default(),
         granted_at_ms: 0,
     };
-    HeldLease::new(lease, Sequence::FIRST)
+    HeldLease::new(lease, Sequence::FIRST, Revision::new(id))
 }
 
 fn key(lease: u64, sequence: u64, part: u32) -> KeptKey {
@@ -69,7 +69,7 @@ fn an_id_or_a_holder_has_one_lease() {
     let mut other_id = Lease::clone(lease(1).lease());
     other_id.id = LeaseId::new(2);
     assert_eq!(
-        leases.insert(HeldLease::new(other_id, Sequence::FIRST)),
+        leases.insert(HeldLease::new(other_id, Sequence::FIRST, Revision::new(2))),
         over(Limit::Leases)
     );
 }
@@ -120,4 +120,30 @@ fn what_is_kept_of_a_lease_ends_where_the_next_one_begins() {
     assert_eq!(below(None), [key(2, 1, 0), key(2, 1, u32::MAX), key(2, u64::MAX, 0)]);
     assert_eq!(below(Some(2)), [key(2, 1, 0), key(2, 1, u32::MAX)]);
     assert_eq!(below(Some(1)), []);
+}
+
+#[test]
+fn the_lease_that_was_used_the_longest_ago_is_known_while_anything_is_kept_for_it() {
+    let mut leases = Leases::default();
+    for id in 1..4 {
+        leases.insert(lease(id)).unwrap();
+    }
+    let idlest_but = |leases: &Leases, id| leases.idlest_but(LeaseId::new(id)).map(LeaseId::get);
+    assert_eq!(idlest_but(&leases, 3), None);
+    // Ids are revisions: the lower one was granted, and that is used, the longer ago.
+    assert!(leases.keep(key(2, 1, 0), kept()));
+    assert!(leases.keep(key(1, 7, 0), kept()));
+    assert!(leases.keep(key(1, 3, 9), kept()));
+    assert_eq!((idlest_but(&leases, 3), idlest_but(&leases, 1)), (Some(1), Some(2)));
+
+    leases.note_use(LeaseId::new(1), Revision::new(9));
+    leases.note_use(LeaseId::new(3), Revision::new(1));
+    assert_eq!((idlest_but(&leases, 3), idlest_but(&leases, 2)), (Some(2), Some(1)));
+    let last_kept = |leases: &Leases, id| leases.last_kept(LeaseId::new(id)).map(Sequence::get);
+    assert_eq!((last_kept(&leases, 1), last_kept(&leases, 3)), (Some(7), None));
+
+    leases.forget(&key(1, 7, 0)).unwrap();
+    assert_eq!((last_kept(&leases, 1), idlest_but(&leases, 2)), (Some(3), Some(1)));
+    leases.forget(&key(1, 3, 9)).unwrap();
+    assert_eq!((last_kept(&leases, 1), idlest_but(&leases, 2)), (None, None));
 }

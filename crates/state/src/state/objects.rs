@@ -160,16 +160,20 @@ impl State {
 
     /// Moves where the window of a lease starts, never back, and forgets what is below.
     pub(crate) fn move_window(&mut self, id: LeaseId, start: Sequence) {
-        let Some(before) = self.leases.get(id).filter(|held| held.window_start() < start) else {
-            return;
-        };
-        let before = ObjectV1::from(before);
-        self.hash_out(&before);
-        self.leases.move_window(id, start);
+        if self.leases.get(id).is_some_and(|held| held.window_start() < start) {
+            self.change_lease(id, |leases| leases.move_window(id, start));
+            self.forget_below(id, Some(start));
+        }
+    }
+
+    fn change_lease(&mut self, id: LeaseId, change: impl FnOnce(&mut Leases)) {
+        if let Some(before) = self.leases.get(id).map(ObjectV1::from) {
+            self.hash_out(&before);
+        }
+        change(&mut self.leases);
         if let Some(after) = self.leases.get(id).map(ObjectV1::from) {
             self.hash_in(&after);
         }
-        self.forget_below(id, Some(start));
     }
 
     fn forget_below(&mut self, id: LeaseId, end: Option<Sequence>) {
@@ -177,6 +181,39 @@ impl State {
             if let Some(kept) = self.leases.forget(&key) {
                 self.hash_out(&ObjectV1::kept(&key, &kept));
             }
+        }
+    }
+
+    /// Makes room for one more outcome of a lease. Where all the room of the cluster is taken it is that of the lease
+    /// that was used the longest ago: whoever held it is gone, most likely. Costs what revoking that one costs, and
+    /// makes room for as many more as were kept for it.
+    pub(crate) fn make_room(&mut self, id: LeaseId) -> Result<(), Rejection> {
+        let limit = Limit::KeptOutcomes;
+        if self.leases.check_room(id) == Err(Rejection::LimitExceeded { limit })
+            && let Some(idle) = self.leases.idlest_but(id)
+        {
+            self.forget_all(idle);
+        }
+        self.leases.check_room(id)
+    }
+
+    /// Forgets all that is kept for a lease, so that none of it can be asked for again: what comes late is too old.
+    fn forget_all(&mut self, id: LeaseId) {
+        match self.leases.last_kept(id) {
+            // No number comes after it, so that it could only be told by the lease itself being gone.
+            Some(Sequence::LAST) => {
+                self.remove_lease(id);
+            }
+            Some(last) => self.move_window(id, last.next()),
+            None => {}
+        }
+    }
+
+    /// Notes that an outcome is kept for a lease now.
+    pub(crate) fn note_use(&mut self, id: LeaseId) {
+        let now = self.revision();
+        if self.leases.get(id).is_some_and(|held| held.last_used() != now) {
+            self.change_lease(id, |leases| leases.note_use(id, now));
         }
     }
 

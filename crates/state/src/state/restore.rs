@@ -95,9 +95,11 @@ impl State {
         restored
     }
 
-    /// A lease that the future has granted would be in the way of one that is to come.
+    /// A lease that the future has granted would be in the way of one that is to come; one that it has used could not
+    /// be told from one that is in use.
     fn restore_lease(&mut self, held: HeldLease) -> bool {
-        held.lease().id.get() <= self.revision().get() && self.insert_lease(held).is_ok()
+        let (granted, used) = (held.lease().id.get(), held.last_used().get());
+        granted <= used && used <= self.revision().get() && self.insert_lease(held).is_ok()
     }
 
     fn restore_kept(&mut self, key: KeptKey, kept: Kept) -> bool {

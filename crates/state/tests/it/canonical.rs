@@ -61,6 +61,7 @@ fn lease(held: &NaiveLease) -> Canonical {
         .number(lease.ttl.as_ms())
         .number(lease.granted_at_ms)
         .number(held.window_start)
+        .number(held.last_used)
 }
 
 fn kept(kept: &NaiveKept) -> Canonical {

@@ -1,10 +1,10 @@
 //! Leases, and writes that take effect once.
 
 use quorate_model::{Availability, Generation, LeaseId, LeaseTtl, Revision, limits};
-use quorate_state::{Change, Command, Effect, ItemOutcome, Limit, Mutated, Mutation, Outcome, Rejection};
+use quorate_state::{Change, Command, Effect, ItemOutcome, Limit, Mutated, Mutation, Outcome, Rejection, State};
 
 use crate::samples::{
-    Node, batch, deregister, grant, held, key, register, request_key, revoke, set_availability, take_over,
+    Node, batch, deregister, found, grant, held, key, register, request_key, revoke, set_availability, take_over,
     through_a_snapshot,
 };
 
@@ -301,4 +301,101 @@ fn only_what_cannot_grow_the_state_is_taken_when_there_is_no_room() {
     ] {
         assert_eq!(command.grows(), grows, "{command:?}");
     }
+}
+
+/// A node with room for so many outcomes, on which leases 2 to 4 are granted: the next command is at revision 5.
+fn cramped(kept_outcomes_max: usize) -> Node {
+    let state = State::with_kept_outcomes_max(kept_outcomes_max);
+    let mut node = Node { state };
+    node.apply(&found());
+    for (id, owner) in [(2, "gone"), (3, "idle"), (4, "busy")] {
+        assert_eq!(node.apply(&grant(owner, 1)).0, granted(id, Effect::Changed));
+    }
+    node
+}
+
+fn write_of(lease: u64, sequence: u64, id: &str) -> Command {
+    batch(Some((lease, sequence)), vec![register(id, held(80, "", 0))])
+}
+
+fn is_done(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Batch(items) if items.iter().all(Result::is_ok))
+}
+
+#[test]
+fn where_room_ends_what_was_kept_for_the_holder_that_wrote_the_longest_ago_makes_room() {
+    let mut node = cramped(4);
+    let of_gone = [write_of(2, 1, "a"), write_of(2, 7, "b")];
+    for write in &of_gone {
+        assert!(is_done(&node.apply(write).0));
+    }
+    assert!(is_done(&node.apply(&write_of(3, 1, "c")).0));
+    assert!(is_done(&node.apply(&write_of(4, 1, "d")).0));
+    assert_eq!(node.state.kept_outcome_count(), 4);
+
+    assert!(is_done(&node.apply(&write_of(4, 2, "e")).0));
+    assert_eq!(node.state.kept_outcome_count(), 3);
+    // What comes late is not done again, even if it could be.
+    node.apply(&deregister("a", None));
+    node.apply(&deregister("b", None));
+    for late in &of_gone {
+        assert_eq!(node.apply_in_vain(late), too_old(8));
+    }
+    // The lease is still there, and good for what it has not written yet.
+    let lease = node.state.lease(LeaseId::new(2)).unwrap();
+    assert_eq!((lease.window_start().get(), lease.kept_outcome_count()), (8, 0));
+    assert!(is_done(&node.apply(&write_of(2, 8, "f")).0));
+    assert!(
+        is_done(&node.apply_in_vain(&write_of(3, 1, "c"))),
+        "nothing of it was forgotten"
+    );
+    assert_eq!(node.state.hash(), node.state.recomputed_hash());
+}
+
+#[test]
+fn whoever_writes_is_idle_no_more() {
+    let mut node = cramped(3);
+    for (lease, sequence) in [(2, 1), (3, 1), (2, 2), (4, 1)] {
+        assert!(is_done(&node.apply(&write_of(lease, sequence, "a")).0));
+    }
+    let kept = |node: &Node, id| node.state.lease(LeaseId::new(id)).unwrap().kept_outcome_count();
+    assert_eq!([2, 3, 4].map(|id| kept(&node, id)), [2, 0, 1]);
+    // A repetition is no write: it keeps nothing.
+    assert!(is_done(&node.apply_in_vain(&write_of(2, 1, "a"))));
+    assert!(is_done(&node.apply(&write_of(4, 2, "a")).0));
+    assert_eq!([2, 3, 4].map(|id| kept(&node, id)), [0, 0, 2]);
+}
+
+#[test]
+fn a_writer_that_has_all_the_room_for_itself_is_at_its_end() {
+    let mut node = cramped(2);
+    assert!(is_done(&node.apply(&write_of(2, 1, "a")).0));
+    let limit = Limit::KeptOutcomes;
+    let refused = Err(Rejection::LimitExceeded { limit });
+    // The room of the other is taken for what fits; what does not fit is not done.
+    let items = ["a", "b", "c"].map(|id| register(id, held(80, "", 0)));
+    let Outcome::Batch(outcomes) = node.apply(&batch(Some((3, 1)), items.to_vec())).0 else {
+        panic!("not a batch");
+    };
+    assert_eq!((outcomes[0].is_ok(), outcomes[1].is_ok()), (true, true));
+    assert_eq!(outcomes[2], refused);
+    assert!(node.state.instance(&key("c")).is_none());
+    assert_eq!(node.apply_in_vain(&write_of(3, 2, "c")), one(refused));
+    // Acknowledging makes room.
+    let key = Some(request_key(3, 2, 2));
+    let Command::Batch { items, .. } = write_of(3, 2, "c") else {
+        panic!("not a batch");
+    };
+    assert!(is_done(&node.apply(&Command::Batch { key, items }).0));
+}
+
+#[test]
+fn a_lease_that_has_used_its_last_number_goes_with_what_is_kept_for_it() {
+    let mut node = cramped(1);
+    let last = write_of(2, u64::MAX, "a");
+    assert!(is_done(&node.apply(&last).0));
+    assert!(is_done(&node.apply(&write_of(3, 1, "b")).0));
+    node.apply(&deregister("a", None));
+    assert_eq!(node.apply_in_vain(&last), Outcome::Rejected(Rejection::LeaseNotFound));
+    assert_eq!(node.state.hash(), node.state.recomputed_hash());
 }

@@ -9,8 +9,10 @@ use quorate_model::{
 };
 use quorate_state::{Command, Event, ItemOutcome, Mutation, Outcome, Rejection};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Naive {
+    /// Room for kept outcomes.
+    pub(crate) kept_max: usize,
     pub(crate) founded: Option<(ClusterId, Epoch)>,
     pub(crate) log_time_ms: u64,
     pub(crate) last_member: u64,
@@ -29,6 +31,7 @@ pub(crate) struct Naive {
 pub(crate) struct NaiveLease {
     pub(crate) lease: Lease,
     pub(crate) window_start: u64,
+    pub(crate) last_used: u64,
 }
 
 #[derive(Debug)]
@@ -47,7 +50,29 @@ fn rejected(rejection: Rejection) -> Done {
     (Outcome::Rejected(rejection), vec![])
 }
 
+impl Default for Naive {
+    fn default() -> Self {
+        Self::with_kept_max(usize::MAX)
+    }
+}
+
 impl Naive {
+    pub(crate) fn with_kept_max(kept_max: usize) -> Self {
+        Self {
+            kept_max,
+            founded: None,
+            log_time_ms: 0,
+            last_member: 0,
+            nonces: vec![],
+            instances: vec![],
+            leases: vec![],
+            kept: vec![],
+            granted: vec![],
+            overrides: vec![],
+            settings: vec![],
+        }
+    }
+
     pub(crate) fn get(&self, key: &InstanceKey) -> Option<&InstanceParts> {
         self.instances.iter().find(|instance| instance.key == *key)
     }

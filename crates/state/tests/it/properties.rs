@@ -12,7 +12,7 @@ use crate::{
     arbitrary::{Step, command, steps},
     canonical,
     naive::Naive,
-    samples::{position, through_a_snapshot},
+    samples::{batch, held, position, register, through_a_snapshot},
 };
 
 type Entry = (Position, Command);
@@ -24,7 +24,16 @@ fn run(steps: &[Step]) -> (State, Naive, Vec<Entry>) {
 
 /// The same with room between the entries.
 fn run_apart(steps: &[Step], distance: usize) -> (State, Naive, Vec<Entry>) {
-    let (mut state, mut naive) = (State::new(), Naive::default());
+    run_with((State::new(), Naive::default()), steps, distance)
+}
+
+/// The same where there is room for this many outcomes.
+fn run_with_little_room(steps: &[Step], kept_max: usize) -> (State, Naive, Vec<Entry>) {
+    let little = (State::with_kept_outcomes_max(kept_max), Naive::with_kept_max(kept_max));
+    run_with(little, steps, 1)
+}
+
+fn run_with((mut state, mut naive): (State, Naive), steps: &[Step], distance: usize) -> (State, Naive, Vec<Entry>) {
     let mut log = Vec::new();
     for (index, step) in (1..).step_by(distance).zip(steps) {
         let command = step.aimed(&naive);
@@ -62,6 +71,26 @@ proptest! {
             let seen: Vec<_> = services.flat_map(|service| service.instances()).map(|instance| instance.key()).collect();
             let keys: Vec<_> = keys.iter().copied().filter(|key| key.namespace == namespace).collect();
             prop_assert_eq!(seen, keys);
+        }
+    }
+
+    #[test]
+    fn the_naive_model_agrees_where_there_is_little_room(steps in steps(), kept_max in 1_usize..6) {
+        let (state, naive, _) = run_with_little_room(&steps, kept_max);
+        prop_assert_eq!(state.recomputed_hash(), state.hash());
+        prop_assert!(state.kept_outcome_count() <= kept_max);
+        check_views(&state, &naive);
+        // No write that is not answered from what is kept is done once more: it is too old.
+        let mut again = state.clone();
+        let end = u64::try_from(steps.len()).unwrap();
+        for known in &naive.leases {
+            let lease = known.lease.id.get();
+            for sequence in 1..known.window_start.min(20) {
+                let write = batch(Some((lease, sequence)), vec![register("late", held(80, "", 0))]);
+                let (outcome, events) = again.apply(position(end + 1), &write);
+                let is_too_old = matches!(outcome, Outcome::Rejected(Rejection::SequenceTooOld { .. }));
+                prop_assert!(is_too_old && events.is_empty(), "{:?}", outcome);
+            }
         }
     }
 
@@ -241,8 +270,12 @@ fn check_views(state: &State, naive: &Naive) {
         };
         let kept = naive.kept.iter().filter(|kept| kept.lease == *id).count();
         assert_eq!(
-            (found.window_start().get(), found.kept_outcome_count()),
-            (known.window_start, kept)
+            (
+                found.window_start().get(),
+                found.last_used().get(),
+                found.kept_outcome_count()
+            ),
+            (known.window_start, known.last_used, kept)
         );
     }
     assert_eq!(state.settings_count(), naive.settings.len());

@@ -1,7 +1,7 @@
 //! Leases and what is kept for them, as simply as can be.
 
 use quorate_model::{Lease, LeaseId, RequestKey, Revision};
-use quorate_state::{Effect, Event, ItemOutcome, Mutation, Outcome, Rejection};
+use quorate_state::{Effect, Event, ItemOutcome, Limit, Mutation, Outcome, Rejection};
 
 use super::{Done, Naive, NaiveKept, NaiveLease, rejected};
 
@@ -27,7 +27,11 @@ impl Naive {
         }
         let outcome = granted(&lease, Effect::Changed);
         self.granted.push(lease.id.get());
-        self.leases.push(NaiveLease { lease, window_start: 1 });
+        self.leases.push(NaiveLease {
+            last_used: lease.id.get(),
+            lease,
+            window_start: 1,
+        });
         (outcome, vec![])
     }
 
@@ -90,11 +94,16 @@ impl Naive {
             Some(_) => return Err(Rejection::KeyReused),
             None => {}
         }
+        if let Some((lease, _)) = place {
+            self.make_room(lease)?;
+        }
         let outcome = self.mutate(now, mutation).map(|(mutated, new)| {
             events.extend(new);
             mutated
         });
         if let Some((lease, sequence)) = place {
+            let held = self.leases.iter_mut().find(|held| held.lease.id.get() == lease);
+            held.expect("it was admitted").last_used = now.get();
             self.kept.push(NaiveKept {
                 lease,
                 sequence,
@@ -104,6 +113,30 @@ impl Naive {
             });
         }
         outcome
+    }
+
+    /// Forgets what is kept for the others, lease by lease, until there is room.
+    fn make_room(&mut self, writer: u64) -> Result<(), Rejection> {
+        while self.kept.len() >= self.kept_max {
+            let (kept, leases) = (&mut self.kept, &mut self.leases);
+            let has_any = |held: &&mut NaiveLease| kept.iter().any(|kept| kept.lease == held.lease.id.get());
+            let others = leases.iter_mut().filter(|held| held.lease.id.get() != writer);
+            let idlest = others.filter(has_any).min_by_key(|held| held.last_used);
+            let limit = Limit::KeptOutcomes;
+            let idlest = idlest.ok_or(Rejection::LimitExceeded { limit })?;
+            let id = idlest.lease.id.get();
+            let last = kept
+                .iter()
+                .filter(|kept| kept.lease == id)
+                .map(|kept| kept.sequence)
+                .max();
+            idlest.window_start = last.expect("it has some").saturating_add(1);
+            kept.retain(|kept| kept.lease != id);
+            if last == Some(u64::MAX) {
+                leases.retain(|held| held.lease.id.get() != id);
+            }
+        }
+        Ok(())
     }
 
     /// The lease that a command means which says that it wants the `choice`-th of all that there ever were.
