@@ -466,7 +466,8 @@ pub mod write_batch_response {
     /// An item that was done.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Done {
-        /// The revision at which it was carried out.
+        /// The revision of the last change of the instance: of this write, or, if it changed nothing, of one before. For an
+        /// instance that is gone, a revision at which it was.
         #[prost(uint64, tag = "1")]
         pub revision: u64,
         /// The generation of the registration; 0 for an instance that was deregistered.
