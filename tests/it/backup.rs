@@ -2,7 +2,8 @@
 
 use std::{fs, path::Path};
 
-use quorate_model::{Consistency, InstanceKey};
+use quorate_client::{Error, Header, Reason};
+use quorate_model::{Consistency, InstanceKey, OverrideSpec, OverrideTarget};
 use quorate_tests::{
     Cluster, History, Load, Operation, Outcome, READY_WITHIN, SETTLED_WITHIN, id, parts, registration, run, seed,
     service,
@@ -15,6 +16,12 @@ const WRITERS: usize = 8;
 async fn a_cluster_saved_under_load_is_restored_and_grows_again() {
     let old = Cluster::start(3).await;
     let before = register_many(&old, 300).await;
+    let disabled = OverrideTarget::Disable {
+        key: before[0].clone(),
+    };
+    let spec = OverrideSpec::new(disabled.clone(), None, "it burns".parse().unwrap()).unwrap();
+    old.client().set_override(spec, None).await.unwrap();
+    let seen = old.client().status().await.unwrap().header;
     let load = Load::start(&old, WRITERS, seed());
     load.acknowledges(200, READY_WITHIN).await;
     let file = old.files().join("saved.snap");
@@ -40,6 +47,11 @@ async fn a_cluster_saved_under_load_is_restored_and_grows_again() {
 
     new.add(&[]).wait_ready().await;
     check_catalog(&new, &saved, &history, &before).await;
+    let overrides = new.client().list_overrides(None).await.unwrap().value;
+    assert_eq!(overrides.len(), 1);
+    assert_eq!(overrides[0].spec.target(), &disabled);
+    assert_eq!(number(&restored, "overrides"), 1);
+    refuses_the_old_epoch(&new, &seen, &before[0]).await;
     new.join(&[1]).wait_ready().await;
     new.join(&[1, 2]).wait_ready().await;
     let written = new
@@ -148,6 +160,24 @@ async fn register_many(cluster: &Cluster, count: usize) -> Vec<InstanceKey> {
         keys.push(key);
     }
     keys
+}
+
+/// Who has seen the old cluster is told that this is another one, and not given something else.
+async fn refuses_the_old_epoch(new: &Cluster, seen: &Header, key: &InstanceKey) {
+    let at_least = Consistency::AtLeast {
+        epoch: Some(seen.epoch),
+        revision: seen.revision,
+    };
+    let client = new.client().with_consistency(at_least);
+    let error = client.get_instance(&key.service, &key.id).await.unwrap_err();
+    let is_refused = matches!(
+        error,
+        Error::Refused {
+            reason: Reason::EpochMismatch,
+            ..
+        }
+    );
+    assert!(is_refused, "{error}");
 }
 
 /// The catalog of the new cluster is that of the old one at the revision at which it was saved, no more and no less.

@@ -135,6 +135,17 @@ impl Member {
         self.signal(Signal::STOP);
     }
 
+    /// Stops its time with SIGSTOP, and waits until it stands still.
+    pub async fn pause_now(&self) {
+        self.pause();
+        let what = format!("member {} stands still", self.number);
+        eventually(STOPPED_WITHIN, &what, async || {
+            let stopped = self.process().as_ref().is_some_and(Process::is_stopped);
+            ensure(stopped, "it still runs")
+        })
+        .await;
+    }
+
     /// Lets its time go on.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
@@ -171,6 +182,11 @@ impl Member {
             ensure(condition(&answer), format!("{answer:?}")).map(|()| answer)
         })
         .await
+    }
+
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process().as_ref().expect("the member is up").id()
     }
 
     /// Whether it has a process that has not ended.

@@ -21,5 +21,5 @@ pub use connector::TcpConnector;
 pub use listener::{BindError, Listener, TcpDoor};
 pub use node::{Disk, Node, NodeError, Parts, Runtimes};
 pub use process::run;
-pub use quorate_consensus::{SavedMember, Summary as SnapshotSummary};
+pub use quorate_consensus::{Calling, MemberInfo, SavedMember, Summary as SnapshotSummary};
 pub use quorate_storage::SNAPSHOT_FORMAT;

@@ -113,3 +113,46 @@ impl View for SnapshotView {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_model::{ClusterId, Epoch, LogIndex, LogTime, MemberId, Revision, StateHash, Term};
+    use quorate_server::{Calling, MemberInfo, SavedMember};
+
+    use super::*;
+    use crate::output::tests::check;
+
+    fn member(id: u64, voter: bool) -> SavedMember {
+        SavedMember {
+            id: MemberId::try_from(id).unwrap(),
+            info: MemberInfo {
+                peer_address: format!("127.0.0.1:740{id}").parse().unwrap(),
+                client_address: format!("127.0.0.1:730{id}").parse().unwrap(),
+                calling: if voter { Calling::Voter } else { Calling::Learner },
+            },
+            voter,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_printed_in_both_forms() {
+        let summary = SnapshotSummary {
+            cluster_id: Some(ClusterId::new(0x1234)),
+            epoch: Epoch::new(7),
+            revision: Revision::new(4_294_967_338),
+            applied: LogIndex::new(42),
+            term: Term::new(3),
+            log_time: LogTime::from_ms(5_000),
+            state_hash: StateHash::new(0xabcd),
+            services: 1,
+            instances: 2,
+            leases: 3,
+            kept_outcomes: 4,
+            overrides: 5,
+            service_settings: 6,
+            members: vec![member(1, true), member(2, false)],
+            file_len: 1_234,
+        };
+        check("snapshot", &SnapshotView::new(Path::new("backup.snap"), &summary));
+    }
+}

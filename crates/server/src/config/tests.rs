@@ -353,6 +353,10 @@ fn numbers_out_of_range_are_refused() {
         let text = format!("memory = true\nbootstrap = true\n{connections}");
         refused(file(text.leak()), "is not allowed; it is 1–1000000");
     }
+    refused(
+        file("memory = true\nbootstrap = true\ndisk_ballast_bytes = 17179869185\n"),
+        "disk_ballast_bytes in file FILE: 17179869185 is not allowed; it is 0–17179869184",
+    );
 }
 
 #[test]
