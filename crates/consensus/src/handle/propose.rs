@@ -103,17 +103,23 @@ impl Consensus {
         }
     }
 
-    /// Waits until somebody else has led for a while.
+    /// Waits until somebody else has led for a while, in a later term than now: `leader` may have been named by one
+    /// who knows more than this member does yet.
     async fn replaced(&self, leader: MemberId) {
         // These metrics change with the leader, and not with every entry.
         let mut metrics = self.raft.server_metrics();
+        let begun_in = metrics.borrow_watched().vote.leader_id.term;
         loop {
-            let now = member_id(metrics.borrow_watched().current_leader);
-            if now.is_some_and(|now| now != leader) {
-                return sleep(REPLACED_GRACE).await;
+            let (term, now) = {
+                let metrics = metrics.borrow_watched();
+                (metrics.vote.leader_id.term, member_id(metrics.current_leader))
+            };
+            if term > begun_in && now.is_some_and(|now| now != leader) {
+                sleep(REPLACED_GRACE).await;
+                return;
             }
             if metrics.changed().await.is_err() {
-                return std::future::pending().await;
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -12,12 +12,13 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use hyper_util::rt::TokioIo;
 use quorate_consensus::{
     Applicant, Applied, BoxIo, Calling, ChangeError, Connector, Consensus, JoinError, Joining, MemberInfo, MemberList,
     MemberOutcome, MemberRequest, Members, MembershipChange, Parts, ProposeError, RaftLog, Retention, Role, StartError,
     Timing, peer_routes,
 };
-use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, MemberId};
+use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, LogIndex, MemberId};
 use quorate_state::Command;
 use quorate_storage::{MemoryDisk, OnFatal, Storage};
 use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
@@ -58,8 +59,22 @@ pub(crate) struct Node {
 pub(crate) struct Cluster {
     pub(crate) network: Arc<Network>,
     pub(crate) nodes: BTreeMap<u64, Node>,
+    pace: Pace,
+}
+
+/// How fast the members are, and how long their logs.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    timing: Timing,
     retention: Retention,
 }
+
+/// No leader is given up within a test.
+const PATIENT: Timing = Timing {
+    heartbeat: Duration::from_millis(100),
+    election_min: Duration::from_secs(60),
+    election_max: Duration::from_secs(120),
+};
 
 #[derive(Debug)]
 pub(crate) struct RealClock(pub(crate) Instant);
@@ -159,12 +174,7 @@ impl Connector for Pipes {
 // === impl Node ===
 
 impl Node {
-    async fn start(
-        id: u64,
-        disk: MemoryDisk,
-        network: &Arc<Network>,
-        retention: Retention,
-    ) -> Result<Self, StartError> {
+    async fn start(id: u64, disk: MemoryDisk, network: &Arc<Network>, pace: Pace) -> Result<Self, StartError> {
         let address = address(id);
         let identity = Identity {
             cluster_id: CLUSTER,
@@ -177,12 +187,8 @@ impl Node {
         let writing = tokio::spawn(writer.run_in_task());
         let parts = Parts {
             identity,
-            timing: Timing {
-                heartbeat: Duration::from_millis(50),
-                election_min: Duration::from_millis(300),
-                election_max: Duration::from_millis(600),
-            },
-            retention,
+            timing: pace.timing,
+            retention: pace.retention,
             log: RaftLog::new(log),
             snapshots,
             connector: Arc::new(Pipes {
@@ -226,11 +232,22 @@ impl Node {
 impl Cluster {
     /// A cluster of `size` voters, founded by member 1.
     pub(crate) async fn of(size: u64, retention: Retention) -> Self {
+        let timing = Timing::default();
+        Self::with(size, Pace { timing, retention }).await
+    }
+
+    /// One whose leader goes on leading, whatever becomes of the others.
+    pub(crate) async fn patient(size: u64) -> Self {
+        let (timing, retention) = (PATIENT, Retention::default());
+        Self::with(size, Pace { timing, retention }).await
+    }
+
+    async fn with(size: u64, pace: Pace) -> Self {
         let network = Arc::new(Network::default());
         let mut cluster = Self {
             network,
             nodes: BTreeMap::new(),
-            retention,
+            pace,
         };
         for id in 1..=size {
             cluster.start(id, MemoryDisk::new()).await;
@@ -244,10 +261,22 @@ impl Cluster {
         for id in 2..=size {
             let (member_id, info) = (id.try_into().unwrap(), cluster.nodes[&id].info());
             founder.consensus.add_learner(member_id, info, DEADLINE).await.unwrap();
-            let promote = MembershipChange::Promote(member_id);
-            founder.consensus.change_membership(promote, DEADLINE).await.unwrap();
+            cluster.promote(member_id).await;
         }
         cluster
+    }
+
+    async fn promote(&self, id: MemberId) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let leader = self.node(self.leader().await);
+            match leader.change_membership(MembershipChange::Promote(id), DEADLINE).await {
+                Ok(()) => return,
+                // On a busy machine a leader misses its followers for a moment.
+                Err(error) if Instant::now() > deadline => panic!("member {id} is not promoted: {error}"),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
     }
 
     async fn start(&mut self, id: u64, disk: MemoryDisk) {
@@ -255,7 +284,7 @@ impl Cluster {
     }
 
     async fn try_start(&mut self, id: u64, disk: MemoryDisk) -> Result<(), StartError> {
-        let node = Node::start(id, disk, &self.network, self.retention).await?;
+        let node = Node::start(id, disk, &self.network, self.pace).await?;
         self.nodes.insert(id, node);
         Ok(())
     }
@@ -286,6 +315,17 @@ impl Cluster {
         self.network.heal();
     }
 
+    /// A connection to a member's peer door.
+    pub(crate) fn channel(&self, to: u64) -> tonic::transport::Channel {
+        let (network, to) = (Arc::clone(&self.network), address(to).to_string());
+        let connect = move |_: http::Uri| {
+            let connected = network.connect("nobody", &to).map(TokioIo::new);
+            async move { connected }
+        };
+        let endpoint = tonic::transport::Endpoint::from_static("http://peer");
+        endpoint.connect_with_connector_lazy(tower::service_fn(connect))
+    }
+
     pub(crate) fn node(&self, id: u64) -> &Consensus {
         &self.nodes[&id].consensus
     }
@@ -304,17 +344,37 @@ impl Cluster {
         self.nodes.values().filter(follows).count()
     }
 
-    /// Has a command committed, asking `via`, who asks whom it takes for the leader.
+    /// Has a command committed that leaves a trace: the state remembers the nonce.
     pub(crate) async fn write(&self, via: u64, nonce: u128) -> Applied {
+        self.commit(via, allocate(nonce)).await
+    }
+
+    /// Has a command committed, asking `via`, who asks whom it takes for the leader.
+    pub(crate) async fn commit(&self, via: u64, command: Bytes) -> Applied {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let node = self.node(via);
             node.leader_known().await;
             let Some(leader) = node.leader() else { continue };
-            match node.propose(leader, allocate(nonce), DEADLINE).await {
+            match node.propose(leader, command.clone(), DEADLINE).await {
                 Ok(applied) => return applied,
                 Err(ProposeError::NotLeader(_)) if Instant::now() < deadline => tokio::task::yield_now().await,
-                Err(error) => panic!("write {nonce} through member {via}: {error}"),
+                Err(error) => panic!("a write through member {via}: {error}"),
+            }
+        }
+    }
+
+    /// Has a read confirmed, asking `via`, who asks whom it takes for the leader.
+    pub(crate) async fn read_index(&self, via: u64) -> LogIndex {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let node = self.node(via);
+            node.leader_known().await;
+            let Some(leader) = node.leader() else { continue };
+            match node.read_index(leader, DEADLINE).await {
+                Ok(index) => return index,
+                Err(error) if Instant::now() > deadline => panic!("a read through member {via}: {error}"),
+                Err(_) => tokio::task::yield_now().await,
             }
         }
     }
@@ -328,6 +388,15 @@ impl Cluster {
         })
         .await;
     }
+}
+
+/// What a member says of itself with each call.
+pub(crate) fn introduction(from: u64, to: u64) -> [(&'static str, String); 3] {
+    [
+        ("quorate-cluster", CLUSTER.to_string()),
+        ("quorate-from", from.to_string()),
+        ("quorate-to", to.to_string()),
+    ]
 }
 
 /// A command that leaves a trace: the state remembers the nonce.

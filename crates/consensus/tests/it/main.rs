@@ -9,5 +9,6 @@ mod backup;
 mod cluster;
 mod log_time;
 mod peers_memory;
+mod read_only;
 mod replication;
 mod snapshots;

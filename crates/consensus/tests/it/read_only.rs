@@ -1,0 +1,82 @@
+//! While a voter is short of disk, nothing that makes the state grow gets in, whoever it comes from.
+
+use quorate_consensus::{ProposeError, Retention};
+use quorate_model::MemberId;
+use quorate_state::{Command, Mutation};
+
+use crate::{
+    cluster::{Cluster, DEADLINE, eventually},
+    replication::long_register,
+};
+
+fn deregister(id: &str) -> Command {
+    let Command::Mutate(Mutation::Register { key, .. }) = long_register(id) else {
+        panic!("a registration registers")
+    };
+    Command::Mutate(Mutation::Deregister { key, generation: None })
+}
+
+async fn propose(cluster: &Cluster, via: u64, leader: u64, command: &Command) -> Result<(), ProposeError> {
+    let leader = leader.try_into().unwrap();
+    let proposed = cluster.node(via).propose(leader, command.encode().unwrap(), DEADLINE);
+    proposed.await.map(drop)
+}
+
+/// Has `id` tell its leader how its disk is, as it does with every read that it has confirmed.
+async fn report(cluster: &Cluster, id: u64, reason: Option<&str>) {
+    cluster.node(id).report_disk(reason.map(ToOwned::to_owned));
+    cluster.read_index(id).await;
+}
+
+#[tokio::test]
+async fn while_a_voter_is_short_of_disk_only_what_does_not_grow_gets_in() {
+    let cluster = Cluster::patient(3).await;
+    let leader = cluster.leader().await;
+    let short = (1..=3).find(|id| *id != leader).unwrap();
+    propose(&cluster, leader, leader, &long_register("web-1"))
+        .await
+        .unwrap();
+    report(&cluster, short, Some("there is too little space")).await;
+    for via in 1..=3 {
+        let refused = propose(&cluster, via, leader, &long_register("web-2")).await;
+        let Err(ProposeError::ReadOnly(reason)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(reason, format!("on member {short}, there is too little space"));
+    }
+    propose(&cluster, short, leader, &deregister("web-1")).await.unwrap();
+    // Everybody who asks hears of it.
+    for id in 1..=3 {
+        let node = cluster.node(id);
+        cluster.read_index(id).await;
+        assert!(node.read_only().is_some(), "member {id} does not know");
+    }
+    report(&cluster, short, None).await;
+    propose(&cluster, short, leader, &long_register("web-2")).await.unwrap();
+    for id in 1..=3 {
+        let node = cluster.node(id);
+        cluster.read_index(id).await;
+        assert_eq!(node.read_only(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_leader_that_is_short_of_disk_counts_at_once_and_so_does_its_successor() {
+    let cluster = Cluster::of(3, Retention::default()).await;
+    let leader = cluster.leader().await;
+    cluster
+        .node(leader)
+        .report_disk(Some("there is too little space".to_owned()));
+    let refused = propose(&cluster, leader, leader, &long_register("web-1")).await;
+    assert!(matches!(refused, Err(ProposeError::ReadOnly(_))), "{refused:?}");
+    cluster.node(leader).step_down(DEADLINE).await;
+    let new = cluster.leader().await;
+    assert_ne!(new, leader);
+    eventually("the new leader", || {
+        (cluster.node(leader).leader().map(MemberId::get) == Some(new)).then_some(())
+    })
+    .await;
+    report(&cluster, leader, Some("there is too little space")).await;
+    let refused = propose(&cluster, new, new, &long_register("web-1")).await;
+    assert!(matches!(refused, Err(ProposeError::ReadOnly(_))), "{refused:?}");
+}
