@@ -12,8 +12,9 @@ const WORKERS: usize = 6;
 /// Writes between two changes: each change is made under load.
 const WARM: usize = 60;
 
-/// The longest time without an acknowledged write when a leader stops or hands over.
-const GRACEFUL_GAP_MAX: Duration = Duration::from_millis(200);
+/// The longest time without an acknowledged write when a leader stops: a crash takes longer, and how much shorter it
+/// really is stands in docs/benchmarks.md.
+const GRACEFUL_GAP_MAX: Duration = Duration::from_secs(1);
 
 /// Leaders that hand over, one after the other.
 const TRANSFERS: usize = 20;
