@@ -46,6 +46,11 @@ impl Gate {
         })
     }
 
+    /// Bytes of one command, at most.
+    pub(crate) fn command_len_max(&self) -> usize {
+        self.limits.command_len_max
+    }
+
     /// The bytes of `command`, unless they are too many for a log entry.
     pub(crate) fn encode(&self, command: &Command) -> Result<Bytes, Error> {
         let refused = |error: EncodeError| Error::Internal {

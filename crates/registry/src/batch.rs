@@ -8,10 +8,12 @@ use quorate_state::{Change, Effect, Mutated, Mutation, Rejection};
 use crate::{Error, Registration};
 
 mod packing;
+mod run;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use packing::{Entry, Packed, Packing};
+pub(crate) use run::Run;
 
 /// A write of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,15 +131,6 @@ impl Done {
             },
         }
     }
-}
-
-/// What is told of a write that was not begun because one before it, which was to be done first, came to this.
-pub(crate) fn not_begun(before: &Error) -> Error {
-    if matches!(before, Error::OutcomeUnknown { .. }) {
-        // It may still be done, and then it has to be before this one.
-        return Error::DeadlineExceeded;
-    }
-    before.clone()
 }
 
 /// Why the request as a whole came to nothing, if all that came of its writes is one failure that is none of theirs.

@@ -128,6 +128,16 @@ impl Error {
     }
 }
 
+impl Error {
+    /// A command was applied, and its outcome is none of its kind: whatever else is said of it, not that nothing was
+    /// done.
+    pub(crate) fn outcome_mismatch() -> Self {
+        Self::OutcomeUnknown {
+            problem: "the outcome is not one of the command that was proposed".to_owned(),
+        }
+    }
+}
+
 impl From<Passed> for Error {
     fn from(Passed: Passed) -> Self {
         Self::DeadlineExceeded

@@ -1,12 +1,22 @@
 //! How batches are packed, and what is told of them as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::{collection::vec, prelude::*};
+use quorate_consensus::{Applied, ProposeError};
 use quorate_model::{LeaseId, Metadata, RequestKey, Sequence, limits::LOG_ENTRY_LEN_MAX};
-use quorate_state::Command;
+use quorate_state::{Command, Outcome};
 
 use super::*;
+use crate::{
+    Limits,
+    admission::Gate,
+    route::Route,
+    testing::{Script, deadline},
+};
 
 fn key(id: u8) -> InstanceKey {
     InstanceKey {
@@ -142,9 +152,95 @@ fn one_failure_that_all_share_is_that_of_the_request() {
     );
 }
 
-#[test]
-fn what_comes_after_a_write_of_unknown_fate_was_not_done() {
-    let problem = "no answer".to_owned();
-    assert_eq!(not_begun(&Error::OutcomeUnknown { problem }), Error::DeadlineExceeded);
-    assert_eq!(not_begun(&Error::NoLeader), Error::NoLeader);
+/// Two waves: 40 items of different instances in several entries, and then two of the first ones again.
+fn two_waves() -> Packed {
+    let first = (0..40).map(|id| update(id, 8_000));
+    let items = placed(first.chain([deregister(0), deregister(1)]).collect());
+    let packed = Packing::new(None, LOG_ENTRY_LEN_MAX).unwrap().pack(items);
+    assert_eq!((packed.waves.len(), packed.waves[0].len()), (2, 5));
+    packed
+}
+
+/// The entry of so many items is applied.
+fn entry_applied(revision: u64, items: usize) -> Applied {
+    let done = Mutated::Deregistered { existed: true };
+    Applied {
+        revision: Revision::new(revision),
+        outcome: Outcome::Batch(vec![Ok(done); items]),
+    }
+}
+
+async fn run(script: &Script, packed: Packed, once: Option<RequestKey>) -> Run {
+    let (route, gate) = (Route::new(script.clone()), Gate::new(Limits::default()));
+    let deadline = deadline(Duration::from_secs(1));
+    Run::new(Outcomes::new())
+        .go(&route, &gate, packed, once, &deadline)
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_entries_are_applied_and_the_last_revision_is_told() {
+    let (script, _) = Script::new(Some(1));
+    let packed = two_waves();
+    let lens: Vec<usize> = packed.waves.iter().flatten().map(Vec::len).collect();
+    script.answer_proposals((1..).zip(lens).map(|(revision, len)| Ok(entry_applied(revision, len))));
+    let Run { outcomes, revision } = run(&script, packed, None).await;
+    assert!(outcomes.len() == 42 && outcomes.values().all(Result::is_ok));
+    assert_eq!(revision, Some(Revision::new(6)));
+    assert_eq!(outcomes[&41].as_ref().unwrap().revision, Revision::new(6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_an_entry_of_unknown_fate_is_not_begun() {
+    let (script, _) = Script::new(Some(1));
+    let packed = two_waves();
+    let lens: Vec<usize> = packed.waves.iter().flatten().map(Vec::len).collect();
+    let problem = "no answer in time".to_owned();
+    script.answer_proposals([Err(ProposeError::OutcomeUnknown(problem.clone()))]);
+    script.answer_proposals(
+        (2..)
+            .zip(lens.iter().skip(1))
+            .map(|(revision, len)| Ok(entry_applied(revision, *len))),
+    );
+    let Run { outcomes, revision } = run(&script, packed, None).await;
+    assert_eq!(script.proposed().len(), 5, "the second wave was begun");
+    let lost = u32::try_from(lens[0]).unwrap();
+    for (place, outcome) in outcomes {
+        match place {
+            place if place < lost => assert_eq!(
+                outcome,
+                Err(Error::OutcomeUnknown {
+                    problem: problem.clone()
+                })
+            ),
+            40.. => assert_eq!(outcome, Err(Error::DeadlineExceeded)),
+            _ => assert!(outcome.is_ok()),
+        }
+    }
+    assert_eq!(revision, Some(Revision::new(5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_with_a_key_is_sent_again_before_what_comes_behind_it() {
+    let (script, _) = Script::new(Some(1));
+    let packed = Packing::new(Some(request_key()), LOG_ENTRY_LEN_MAX).unwrap();
+    let packed = packed.pack(placed(vec![deregister(1), deregister(1)]));
+    let unknown = Err(ProposeError::OutcomeUnknown(String::new()));
+    script.answer_proposals([unknown, Ok(entry_applied(2, 1)), Ok(entry_applied(3, 1))]);
+    let Run { outcomes, .. } = run(&script, packed, Some(request_key())).await;
+    assert!(outcomes.values().all(Result::is_ok));
+    let proposed = script.proposed();
+    assert_eq!(proposed.len(), 3);
+    assert!(proposed[0] == proposed[1] && proposed[1] != proposed[2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_that_is_not_that_of_the_entry_is_no_word_that_nothing_was_done() {
+    let (script, _) = Script::new(Some(1));
+    script.answer_proposals([Ok(entry_applied(2, 5))]);
+    let packed = Packing::new(None, LOG_ENTRY_LEN_MAX)
+        .unwrap()
+        .pack(placed(vec![deregister(1)]));
+    let Run { outcomes, .. } = run(&script, packed, None).await;
+    assert_eq!(outcomes[&0], Err(Error::outcome_mismatch()));
 }

@@ -108,7 +108,7 @@ impl Registry {
             }
         };
         let Answer { header, value } = self.write(&command, repeat, deadline, only_mutated).await?;
-        let value = expected(value?).ok_or_else(mismatch)?;
+        let value = expected(value?).ok_or_else(Error::outcome_mismatch)?;
         Ok(Answer { header, value })
     }
 
@@ -127,7 +127,7 @@ impl Registry {
         if let Outcome::Rejected(rejection) = outcome {
             return Err(rejection.into());
         }
-        let value = expected(outcome).ok_or_else(mismatch)?;
+        let value = expected(outcome).ok_or_else(Error::outcome_mismatch)?;
         let mut header = self.header(&self.shared.reader.reading());
         header.revision = revision;
         header.staleness = None;
@@ -164,12 +164,5 @@ fn only_mutated(outcome: Outcome) -> Option<Result<Mutated, Error>> {
         | Outcome::OverridesExpired { .. }
         | Outcome::SettingsSet { .. }
         | Outcome::Rejected(_) => None,
-    }
-}
-
-/// It was applied: whatever else is said of it, not that nothing was done.
-pub(super) fn mismatch() -> Error {
-    Error::OutcomeUnknown {
-        problem: "the outcome is not one of the command that was proposed".to_owned(),
     }
 }
