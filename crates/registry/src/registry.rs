@@ -20,6 +20,7 @@ use crate::{
     admission::Gate,
     chance::Chance,
     deadline::Deadline,
+    expiry,
     membership::Membership,
     read::{Reader, Reading},
     readiness::Readiness,
@@ -90,6 +91,7 @@ impl Registry {
         reader.start_meter(readiness.clone(), &tasks);
         let membership = Membership::new(consensus.clone(), connector, Arc::clone(&clock));
         membership.start(reader.clone(), &tasks);
+        expiry::start(consensus.identity().member_id, consensus.clone(), &tasks);
         let shared = Shared {
             gate: Gate::new(limits),
             saves: Arc::new(Semaphore::new(limits.saves_max)),
