@@ -41,6 +41,15 @@ pub(super) struct Newcomer<'a> {
     pub(super) known: Option<MemberId>,
 }
 
+/// The members as their leader sees them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeadersView<'a> {
+    pub(super) members: &'a [Member],
+    pub(super) leader: MemberId,
+    /// How long it has led: for so long it has listened.
+    pub(super) led_for: Duration,
+}
+
 // === impl Membership ===
 
 impl Membership {
@@ -114,7 +123,12 @@ impl Membership {
     pub(super) fn standing(&self, status: &Status, newcomer: Newcomer<'_>) -> Standing {
         let was_given = |id| self.consensus.view().last_member().is_some_and(|last| id <= last);
         let led_for = self.tenure.length(status.term, self.clock.now());
-        standing(&status.members, newcomer, led_for, was_given)
+        let view = LeadersView {
+            members: &status.members,
+            leader: self.own_id(),
+            led_for,
+        };
+        standing(view, newcomer, was_given)
     }
 
     /// The member that was added for a node at this address before the node came, if there is one.
@@ -187,15 +201,13 @@ fn retry(problem: impl Into<String>) -> JoinError {
 
 /// A door belongs to one member: a node that comes back without its data comes under a new id, and the old one
 /// must not be taken for it. Only who takes the place of a member that is gone may have its doors too.
-///
-/// `led_for` is how long the leader, which sees `members`, has led: for so long it has listened.
 pub(super) fn standing(
-    members: &[Member],
+    view: LeadersView<'_>,
     newcomer: Newcomer<'_>,
-    led_for: Duration,
     was_given: impl Fn(MemberId) -> bool,
 ) -> Standing {
     let Newcomer { info, known } = newcomer;
+    let LeadersView { members, .. } = view;
     let others = || members.iter().filter(|member| Some(member.id) != known);
     let predecessor = predecessor(info.calling);
     let mut strangers = others().filter(|member| Some(member.id) != predecessor);
@@ -220,13 +232,18 @@ pub(super) fn standing(
         None => {}
     }
     match predecessor {
-        Some(old) => succession(members, old, led_for, was_given),
+        Some(old) => succession(view, old, was_given),
         None => Standing::New,
     }
 }
 
 /// Whether a node can be let in to take the place of `old`.
-fn succession(members: &[Member], old: MemberId, led_for: Duration, was_given: impl Fn(MemberId) -> bool) -> Standing {
+fn succession(view: LeadersView<'_>, old: MemberId, was_given: impl Fn(MemberId) -> bool) -> Standing {
+    let LeadersView {
+        members,
+        leader,
+        led_for,
+    } = view;
     let heir = members
         .iter()
         .find(|member| predecessor(member.info.calling) == Some(old));
@@ -243,6 +260,9 @@ fn succession(members: &[Member], old: MemberId, led_for: Duration, was_given: i
         }
         return Standing::InTheWay(format!("there is no member {old} whose place could be taken"));
     };
+    if old == leader {
+        return in_place_of_leader(members, old);
+    }
     let silence = member.last_heard.unwrap_or(led_for).min(led_for);
     if silence < GONE_AFTER {
         return Standing::Early(format!(
@@ -252,6 +272,21 @@ fn succession(members: &[Member], old: MemberId, led_for: Duration, was_given: i
         ));
     }
     Standing::New
+}
+
+/// A leader is there as long as it leads. It does not hear itself, which says nothing.
+fn in_place_of_leader(members: &[Member], leader: MemberId) -> Standing {
+    if !members.iter().any(|member| member.id != leader && votes(member)) {
+        return Standing::InTheWay(format!(
+            "member {leader} is the only voter, and nobody could take over from it: let this node join at addresses \
+             of its own without --replace, and once it votes, take member {leader} out with `quorate member remove \
+             {leader}`"
+        ));
+    }
+    Standing::Early(format!(
+        "member {leader} leads, so it is not gone: stop it, or let this node join at addresses of its own without \
+         --replace and use `quorate member replace`"
+    ))
 }
 
 fn predecessor(calling: Calling) -> Option<MemberId> {

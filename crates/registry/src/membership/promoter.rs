@@ -41,21 +41,33 @@ pub(super) fn start(membership: Membership, tasks: &Tasks) {
 
 async fn run(membership: Membership) {
     let mut backoff = RETRY;
+    let mut told = None;
     loop {
         sleep(PERIOD).await;
         match act(&membership).await {
-            Ok(()) => backoff.reset(),
+            Ok(()) => {
+                backoff.reset();
+                told = None;
+            }
             Err(problem) => {
                 let pause = backoff.advance();
-                tracing::warn!(
-                    problem,
-                    retry_ms = pause.as_millis(),
-                    "the members could not be changed"
-                );
+                if is_news(&mut told, &problem) {
+                    let retry_ms = pause.as_millis();
+                    tracing::warn!(problem, retry_ms, "the members could not be changed");
+                }
                 sleep(pause).await;
             }
         }
     }
+}
+
+/// Whether a problem is another than the one that was `told` last. What only an operator can solve is said once.
+fn is_news(told: &mut Option<String>, problem: &str) -> bool {
+    if told.as_deref() == Some(problem) {
+        return false;
+    }
+    *told = Some(problem.to_owned());
+    true
 }
 
 /// Takes the next step, if there is one.
@@ -78,7 +90,10 @@ async fn act(membership: &Membership) -> Result<(), String> {
             membership.make_or_leave(change, &deadline).await
         }
         Some(Step::HandOver) => {
-            consensus.step_down(CHANGE_TIME_MAX).await;
+            let Some(successor) = consensus.successor() else {
+                return Err("the leader is to be replaced, and no other voter answers that could take over".to_owned());
+            };
+            consensus.hand_over(successor, CHANGE_TIME_MAX).await;
             Ok(())
         }
         Some(Step::Blocked(reason)) => Err(reason),

@@ -119,6 +119,12 @@ impl Roll<'_> {
             return Verdict::NotYet(reason);
         }
         let mut voters = self.voters();
+        if voters == [old] {
+            return Verdict::Refuse(format!(
+                "member {old} is the only voter, and nobody could take over from it: promote member {new} first, \
+                 then remove member {old}"
+            ));
+        }
         if votes(goes) {
             voters.retain(|voter| *voter != old && *voter != new);
             voters.push(new);

@@ -4,7 +4,7 @@ use quorate_consensus::{Calling, Member, MemberInfo, MemberRole};
 use quorate_model::limits;
 
 use super::{
-    join::{Newcomer, Standing, fits, standing},
+    join::{LeadersView, Newcomer, Standing, fits, standing},
     *,
 };
 use crate::testing::member as id;
@@ -31,14 +31,19 @@ pub(super) fn info(port: u16) -> MemberInfo {
     }
 }
 
-/// How a node with `info` stands to `members` of whom the last has the highest id that was given out.
+/// How a node with `info` stands to `members`, which member 1 leads, and of whom the last has the highest id that was given out.
 fn stands(members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> Standing {
     stands_after(LONG, members, known, info)
 }
 
 fn stands_after(led_for: Duration, members: &[Member], known: Option<MemberId>, info: &MemberInfo) -> Standing {
     let last = members.iter().map(|member| member.id).max();
-    standing(members, Newcomer { info, known }, led_for, |id| last >= Some(id))
+    let view = LeadersView {
+        members,
+        leader: id(1),
+        led_for,
+    };
+    standing(view, Newcomer { info, known }, |id| last >= Some(id))
 }
 
 fn successor(of: u64, port: u16) -> MemberInfo {
@@ -131,6 +136,30 @@ fn a_successor_comes_when_its_predecessor_is_gone_and_may_have_its_doors() {
     // A leader that is new has heard nobody yet.
     let early = after(2_999, unheard(), 7402);
     assert!(matches!(early, Standing::Early(_)), "{early:?}");
+}
+
+#[test]
+fn a_leader_that_lives_is_not_succeeded_however_long_it_has_not_heard_itself() {
+    let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Voter)];
+    for port in [7401, 7409] {
+        let standing = stands(&members, None, &successor(1, port));
+        let Standing::Early(reason) = standing else {
+            panic!("{standing:?}");
+        };
+        assert!(reason.contains("member 1 leads"), "{reason}");
+    }
+}
+
+#[test]
+fn the_only_voter_is_not_succeeded_and_the_node_is_told_what_to_do() {
+    let members = [member(1, 7401, MemberRole::Voter), member(2, 7402, MemberRole::Learner)];
+    let standing = stands(&members, None, &successor(1, 7409));
+    let Standing::InTheWay(reason) = standing else {
+        panic!("{standing:?}");
+    };
+    for part in ["the only voter", "without --replace", "quorate member remove 1"] {
+        assert!(reason.contains(part), "{reason}");
+    }
 }
 
 #[test]

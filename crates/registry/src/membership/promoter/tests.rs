@@ -125,3 +125,16 @@ fn a_successor_whose_predecessor_was_removed_is_promoted_like_any_other() {
     let heir = called(Calling::Successor(id(3)), learner(4, Some(LAST_LOG)));
     assert_eq!(next(vec![voter(1), voter(2), heir], false), Some(promote(4)));
 }
+
+#[test]
+fn a_successor_of_the_only_voter_is_blocked_and_that_is_said_once() {
+    let heir = called(Calling::Successor(id(1)), learner(2, Some(LAST_LOG)));
+    let Some(Step::Blocked(reason)) = next(vec![voter(1), heir], false) else {
+        panic!("nobody can take over");
+    };
+    assert!(reason.contains("promote member 2 first"), "{reason}");
+    let mut told = None;
+    assert!(is_news(&mut told, &reason));
+    assert!(!is_news(&mut told, &reason));
+    assert!(is_news(&mut told, "something else"));
+}

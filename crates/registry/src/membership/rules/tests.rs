@@ -114,6 +114,16 @@ fn the_last_voter_stays() {
 }
 
 #[test]
+fn the_only_voter_is_not_replaced_before_there_is_another() {
+    let status = leading([voter(1), learner(2)]);
+    let verdict = roll(&status).replace(id(1), id(2));
+    assert!(matches!(verdict, Verdict::Refuse(_)), "{verdict:?}");
+    says(&verdict, &["promote member 2 first", "then remove member 1"]);
+    let status = leading([voter(1), voter(2)]);
+    assert_eq!(roll(&status).replace(id(1), id(2)), Verdict::StepDown);
+}
+
+#[test]
 fn a_leader_that_is_to_go_steps_down_first_and_only_if_it_may_go() {
     let status = leading((1..=3).map(voter).chain([learner(4)]));
     let roll = roll(&status);
