@@ -4,6 +4,7 @@ mod channel;
 mod client;
 mod forward;
 mod identity;
+mod in_flight;
 mod members;
 mod recall;
 mod server;

@@ -1,13 +1,6 @@
 //! The sending side of raft: one client per peer and purpose.
 
-use std::{
-    fmt, io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, future, stream};
 use openraft::{
@@ -28,6 +21,7 @@ use tonic::{Status, Streaming};
 use super::{
     Connector, MESSAGE_LEN_MAX, channel,
     identity::{Introduce, Introduced},
+    in_flight::InFlight,
     wire,
 };
 use crate::{
@@ -176,10 +170,10 @@ impl PeerClient {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
     {
         self.check_trusted()?;
-        let in_flight = Arc::new(AtomicUsize::new(0));
+        let in_flight = Arc::new(InFlight::default());
         let sent = Arc::clone(&in_flight);
         let requests = requests.map(move |request| {
-            sent.fetch_add(1, Ordering::Relaxed);
+            sent.note(&request);
             wire::append_to_wire(request)
         });
         let opened = match timeout(self.stall_limit, self.client.append(requests)).await {
@@ -341,7 +335,7 @@ struct Answers<'a> {
     peer: &'a PeerClient,
     leadership: LeaderId,
     responses: Streaming<pb::AppendResponse>,
-    in_flight: Arc<AtomicUsize>,
+    in_flight: Arc<InFlight>,
 }
 
 // === impl Answers ===
@@ -350,23 +344,18 @@ impl Answers<'_> {
     /// The next answer. Waits for ever while nothing is owed, and no longer than the stall limit otherwise.
     async fn next(&mut self) -> Result<Option<StreamAppendResult<TypeConfig>>, RPCError<TypeConfig>> {
         loop {
-            match timeout(self.peer.stall_limit, self.responses.message()).await {
-                Ok(answered) => return self.take(answered.map_err(|status| unreachable(&status))?),
-                Err(_) if self.in_flight.load(Ordering::Relaxed) == 0 => {}
+            let response = match timeout(self.peer.stall_limit, self.responses.message()).await {
+                Ok(answered) => answered.map_err(|status| unreachable(&status))?,
+                Err(_) if self.in_flight.is_empty() => continue,
                 Err(_) => return Err(self.peer.stalled().into()),
+            };
+            let Some(response) = response else { return Ok(None) };
+            let result = wire::append_result_from_wire(response).map_err(|error| unreachable(&error))?;
+            self.remember(&result);
+            if !self.in_flight.is_withheld(&result) {
+                return Ok(Some(result));
             }
         }
-    }
-
-    fn take(
-        &mut self,
-        response: Option<pb::AppendResponse>,
-    ) -> Result<Option<StreamAppendResult<TypeConfig>>, RPCError<TypeConfig>> {
-        let Some(response) = response else { return Ok(None) };
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let result = wire::append_result_from_wire(response).map_err(|error| unreachable(&error))?;
-        self.remember(&result);
-        Ok(Some(result))
     }
 
     /// Raft gets to know of a conflict in any case: what the peer had acknowledged then counts no more.
