@@ -1949,7 +1949,8 @@ pub struct GrantLeaseResponse {
     /// How long it lives without being renewed, in milliseconds, as it was first granted.
     #[prost(uint64, tag = "3")]
     pub ttl_ms: u64,
-    /// Whether this request granted it, and not one before.
+    /// Whether this request granted it. False if it was there already, be it by an attempt of this very request of which
+    /// the answer was lost between the members.
     #[prost(bool, tag = "4")]
     pub created: bool,
 }
