@@ -90,6 +90,8 @@ const GENERATED_TYPES_IN: &[&str] = &[
     "crates/client/",
     "crates/frontend/",
     "tests/",
+    // Plays a peer.
+    "crates/consensus/tests/it/network.rs",
 ];
 
 /// What every package takes from the root manifest.

@@ -8,6 +8,7 @@
 mod backup;
 mod cluster;
 mod log_time;
+mod network;
 mod peers_memory;
 mod read_only;
 mod replication;

@@ -1,7 +1,7 @@
 //! While a voter is short of disk, nothing that makes the state grow gets in, whoever it comes from.
 
 use quorate_consensus::{ProposeError, Retention};
-use quorate_model::MemberId;
+use quorate_model::{JoinNonce, MemberId};
 use quorate_state::{Command, Mutation};
 
 use crate::{
@@ -45,6 +45,10 @@ async fn while_a_voter_is_short_of_disk_only_what_does_not_grow_gets_in() {
         assert_eq!(reason, format!("on member {short}, there is too little space"));
     }
     propose(&cluster, short, leader, &deregister("web-1")).await.unwrap();
+    // A node may have to come in the place of the member that is short.
+    let nonce = JoinNonce::new(7);
+    let allocate = Command::AllocateMember { nonce };
+    propose(&cluster, short, leader, &allocate).await.unwrap();
     // Everybody who asks hears of it.
     for id in 1..=3 {
         let node = cluster.node(id);
