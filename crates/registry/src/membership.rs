@@ -14,6 +14,7 @@ mod promoter;
 mod reservation;
 mod rules;
 mod tenure;
+mod tries;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,6 +28,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{Error, Tasks, backoff::Backoff, deadline::Deadline, read::Reader, route::Route};
 use tenure::Tenure;
+use tries::{Next, Tries};
 
 /// How long a node that wants to join is kept waiting before it is told to ask again.
 const JOIN_TIME_MAX: Duration = Duration::from_secs(5);
@@ -75,22 +77,20 @@ impl Membership {
     /// Has the leader do what an operator wants: here, if this member leads, and one hop away otherwise.
     pub(crate) async fn request(&self, request: MemberRequest, deadline: &Deadline) -> Result<MemberOutcome, Error> {
         let mut backoff = Backoff::of_request();
+        let mut tries = Tries::new(&request);
         let mut hint = None;
         loop {
-            let leader = self.route.leader(hint, deadline).await?;
-            let time_left = deadline.left().map_err(|_| Error::NoLeader)?;
+            let leader = self.route.leader(hint, deadline).await;
+            let leader = leader.map_err(|error| tries.failed(error))?;
+            let time_left = deadline.left().map_err(|_| tries.failed(Error::NoLeader))?;
             let answered = if leader == self.own_id() {
                 self.change_here(&request, deadline).await
             } else {
                 self.consensus.request_change(leader, &request, time_left).await
             };
-            match answered {
-                Err(ChangeError::NotLeader(next)) => hint = next,
-                Ok(outcome) => return Ok(outcome),
-                Err(ChangeError::Busy(problem)) => return Err(Error::MembershipBusy { problem }),
-                Err(ChangeError::Refused(reason)) => return Err(Error::MembershipRefused { reason }),
-                Err(ChangeError::OutcomeUnknown(problem)) => return Err(Error::OutcomeUnknown { problem }),
-                Err(ChangeError::NotFound) => return Err(not_found(&request)),
+            match tries.answered(answered) {
+                Next::Again(next) => hint = next,
+                Next::Answer(answer) => return answer,
             }
             backoff.pause().await;
         }

@@ -77,7 +77,8 @@ impl Consensus {
             last_membership_log_id: based_on,
         };
         let changing = self.raft().change_membership_if(plan.change, plan.retain, [unchanged]);
-        answered(timeout(time_left, changing).await)
+        let answer = answered(timeout(time_left, changing).await);
+        answer.map_err(|error| looked_at_again(error, based_on == self.based_on()))
     }
 
     /// The pace of raft.
@@ -109,6 +110,13 @@ impl Consensus {
         let is_applied = metrics.last_applied.as_ref().is_some_and(|applied| since <= applied);
         let members = stored.membership().nodes();
         is_applied.then(|| members.filter_map(|(id, _)| member_id(Some(*id))).collect())
+    }
+
+    /// The entry of the membership in force.
+    fn based_on(&self) -> Option<LogId> {
+        let metrics = self.metrics();
+        let metrics = metrics.borrow_watched();
+        *metrics.membership_config.log_id()
     }
 
     fn plan(&self, change: MembershipChange) -> (Option<LogId>, Plan) {
@@ -196,6 +204,21 @@ fn change_error(error: ClientWriteError<TypeConfig>) -> MembershipError {
         ClientWriteError::ChangeMembershipError(ChangeMembershipError::InProgress(_))
         | ClientWriteError::PreconditionFailed(_) => MembershipError::InProgress,
         ClientWriteError::ChangeMembershipError(error) => MembershipError::Refused(error.to_string()),
+    }
+}
+
+/// A change of the voters takes two entries, and raft does not tell at which of them it found that this member leads
+/// no more. If the membership is another one by now, the first may be why: then the change is not undone, and the next
+/// leader finishes it.
+fn looked_at_again(error: MembershipError, is_unchanged: bool) -> MembershipError {
+    match error {
+        MembershipError::NotLeader(_) if !is_unchanged => {
+            MembershipError::OutcomeUnknown("the leader changed while it was being made".to_owned())
+        }
+        MembershipError::NotLeader(_)
+        | MembershipError::InProgress
+        | MembershipError::Refused(_)
+        | MembershipError::OutcomeUnknown(_) => error,
     }
 }
 

@@ -93,3 +93,18 @@ fn whoever_finishes_a_change_knows_who_was_to_stay() {
     assert_eq!(finish([V, V, V, V]), leave(&[3]), "member 3 was removed or replaced");
     assert_eq!(finish([V, V, L, V]), leave(&[]), "member 3 was demoted");
 }
+
+#[test]
+fn a_leader_that_fell_between_the_two_entries_of_a_change_does_not_say_that_nothing_was_done() {
+    let fell = || MembershipError::NotLeader(Some(id(2)));
+    assert!(matches!(
+        looked_at_again(fell(), true),
+        MembershipError::NotLeader(Some(_))
+    ));
+    assert!(matches!(
+        looked_at_again(fell(), false),
+        MembershipError::OutcomeUnknown(_)
+    ));
+    let refused = MembershipError::Refused("no".to_owned());
+    assert!(matches!(looked_at_again(refused, false), MembershipError::Refused(_)));
+}
