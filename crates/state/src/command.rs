@@ -111,16 +111,15 @@ impl Command {
     }
 
     /// Whether it can make the state grow: what is refused while disks are short of room. What takes something
-    /// away is never refused, and founding is not because nothing at all can be done without it.
+    /// away is never refused, and founding is not because nothing at all can be done without it. Nor are member ids:
+    /// their nonces are few, and a node may have to come in the place of the one that is short.
     pub fn grows(&self) -> bool {
         match self {
             Self::Mutate(mutation) => mutation.grows(),
             Self::Batch { items, .. } => items.iter().any(|(_, mutation)| mutation.grows()),
-            Self::AllocateMember { .. }
-            | Self::GrantLease { .. }
-            | Self::SetOverride { .. }
-            | Self::SetServiceSettings { .. } => true,
+            Self::GrantLease { .. } | Self::SetOverride { .. } | Self::SetServiceSettings { .. } => true,
             Self::Found { .. }
+            | Self::AllocateMember { .. }
             | Self::RevokeLease { .. }
             | Self::ClearOverride { .. }
             | Self::ExpireOverrides

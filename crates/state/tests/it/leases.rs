@@ -1,6 +1,6 @@
 //! Leases, and writes that take effect once.
 
-use quorate_model::{Availability, Generation, LeaseId, LeaseTtl, Revision, limits};
+use quorate_model::{Availability, Generation, JoinNonce, LeaseId, LeaseTtl, Revision, limits};
 use quorate_state::{Change, Command, Effect, ItemOutcome, Limit, Mutated, Mutation, Outcome, Rejection, State};
 
 use crate::samples::{
@@ -298,6 +298,12 @@ fn only_what_cannot_grow_the_state_is_taken_when_there_is_no_room() {
         (grant("", 1), true),
         (revoke(2), false),
         (Command::ExpireOverrides, false),
+        (
+            Command::AllocateMember {
+                nonce: JoinNonce::new(7),
+            },
+            false,
+        ),
     ] {
         assert_eq!(command.grows(), grows, "{command:?}");
     }
