@@ -115,7 +115,9 @@ impl Consensus {
         let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
             .await
             .map_err(|error| StartError::Storage(error.to_string()))?;
-        let links = Arc::new(Links::new(identity, connector));
+        let metrics = raft.metrics();
+        let belongs = move |id| member_in(&metrics.borrow_watched(), id).is_some();
+        let links = Arc::new(Links::new(identity, connector, Box::new(belongs)));
         Ok(Self {
             raft,
             identity,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -29,14 +30,18 @@ type MembersClient = pb::members_client::MembersClient<Introduced>;
 
 /// Connections to the peers for what clients want of them, apart from those of raft.
 ///
-/// Holds one per member that has ever led: as many as there are members at most.
-#[derive(Debug)]
+/// Holds one per member that has ever led: as many as there are members at most, for those that have left are dropped
+/// whenever one is added.
 pub(crate) struct Links {
     identity: Identity,
     connector: Arc<dyn Connector>,
     /// Held for a look-up, never across an await.
     channels: Mutex<BTreeMap<u64, (DoorAddress, Channel)>>,
+    belongs: Belongs,
 }
+
+/// Whether a member belongs to the cluster, as far as is known here.
+pub(crate) type Belongs = Box<dyn Fn(u64) -> bool + Send + Sync>;
 
 /// A process that wants to become a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +78,12 @@ pub enum AskError {
 // === impl Links ===
 
 impl Links {
-    pub(crate) fn new(identity: Identity, connector: Arc<dyn Connector>) -> Self {
+    pub(crate) fn new(identity: Identity, connector: Arc<dyn Connector>, belongs: Belongs) -> Self {
         Self {
             identity,
             connector,
             channels: Mutex::default(),
+            belongs,
         }
     }
 
@@ -157,10 +163,19 @@ impl Links {
             Some((known, channel)) if known == address => channel.clone(),
             _ => {
                 let channel = channel::open(&self.connector, address);
+                channels.retain(|id, _| (self.belongs)(*id));
                 channels.insert(target, (address.clone(), channel.clone()));
                 channel
             }
         }
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Links")
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -264,4 +279,47 @@ fn identity(address: &DoorAddress, cluster_id: &str, member_id: u64) -> Result<I
     let cluster_id: ClusterId = cluster_id.parse().map_err(|error| refused(format!("{error}")))?;
     let member_id: MemberId = member_id.try_into().map_err(|error| refused(format!("{error}")))?;
     Ok(Identity { cluster_id, member_id })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures::future::{self, BoxFuture};
+
+    use super::*;
+    use crate::network::BoxIo;
+
+    /// Reaches nobody.
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Connector for Nowhere {
+        fn connect(&self, _: DoorAddress) -> BoxFuture<'static, io::Result<BoxIo>> {
+            Box::pin(future::ready(Err(io::ErrorKind::ConnectionRefused.into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn links_to_members_that_have_left_are_dropped_when_one_is_added() {
+        let identity = Identity {
+            cluster_id: ClusterId::new(7),
+            member_id: MemberId::FIRST,
+        };
+        let members = Arc::new(Mutex::new(vec![2, 3]));
+        let known = Arc::clone(&members);
+        let belongs = Box::new(move |id| known.lock().unwrap().contains(&id));
+        let links = Links::new(identity, Arc::new(Nowhere), belongs);
+        let address = "127.0.0.1:7400".parse().unwrap();
+        let linked = || -> Vec<u64> { links.channels.lock().unwrap().keys().copied().collect() };
+        for id in [2, 3] {
+            links.channel(id, &address);
+        }
+        assert_eq!(linked(), [2, 3]);
+        *members.lock().unwrap() = vec![3, 4];
+        links.channel(3, &address);
+        assert_eq!(linked(), [2, 3], "nothing is added");
+        links.channel(4, &address);
+        assert_eq!(linked(), [3, 4]);
+    }
 }
