@@ -126,17 +126,21 @@ impl Failure {
         }
     }
 
-    /// Whether the catalog itself said no. It remembers what it said to a request with a key, and says the same to
-    /// each repetition: an attempt before was refused as well.
     fn is_of_the_catalog(&self) -> bool {
-        matches!(
-            self,
-            Self::Refused {
-                reason: Reason::NotFound | Reason::AlreadyExists | Reason::StaleGeneration | Reason::LimitExceeded,
-                ..
-            }
-        )
+        matches!(self, Self::Refused { reason, .. } if is_of_the_catalog(*reason))
     }
+}
+
+/// Whether the catalog itself says no for this reason. It remembers what it said to a request with a key, and says the
+/// same to each repetition: an attempt before was refused as well.
+///
+/// Not so where there is no room: not everything that is refused for that is remembered, and an attempt before may
+/// find room yet.
+pub(crate) fn is_of_the_catalog(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotFound | Reason::AlreadyExists | Reason::StaleGeneration
+    )
 }
 
 /// Whether an error of this type is what the status was made of on this side of the wire.

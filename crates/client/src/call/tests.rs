@@ -281,6 +281,7 @@ async fn what_was_lost_once_is_unknown_unless_the_catalog_says_that_it_refused_i
     let lost = Deed::Refuse(Reason::OutcomeUnknown);
     for (reason, is_known) in [
         (Reason::StaleGeneration, true),
+        (Reason::LimitExceeded, false),
         (Reason::Internal, false),
         (Reason::NoQuorum, false),
     ] {
