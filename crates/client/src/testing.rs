@@ -11,6 +11,7 @@ use quorate_proto::{
     cluster::{
         self as cluster_pb,
         cluster_server::{Cluster, ClusterServer},
+        operator_server::{Operator, OperatorServer},
     },
     registry::{
         self as pb, ResponseHeader,
@@ -90,13 +91,13 @@ impl Script {
     }
 }
 
-/// Calls that no test makes.
+/// Calls that no test wants an answer to.
 macro_rules! unscripted {
     ($($package:ident: $($method:ident $request:ident $response:ident),*;)*) => {
         $($(
             fn $method<'life0, 'async_trait>(
                 &'life0 self,
-                _request: Request<$package::$request>,
+                request: Request<$package::$request>,
             ) -> std::pin::Pin<
                 Box<dyn Future<Output = Result<Response<$package::$response>, Status>> + Send + 'async_trait>,
             >
@@ -104,7 +105,10 @@ macro_rules! unscripted {
                 'life0: 'async_trait,
                 Self: 'async_trait,
             {
-                Box::pin(async { Err(Status::unimplemented("")) })
+                Box::pin(async move {
+                    self.act(request.metadata()).await?;
+                    Err(Status::unimplemented(""))
+                })
             }
         )*)*
     };
@@ -148,6 +152,18 @@ impl Cluster for Script {
         promote_member PromoteMemberRequest PromoteMemberResponse,
         demote_member DemoteMemberRequest DemoteMemberResponse,
         transfer_leader TransferLeaderRequest TransferLeaderResponse;
+    }
+}
+
+#[tonic::async_trait]
+impl Operator for Script {
+    unscripted! {
+        cluster_pb:
+        set_override SetOverrideRequest SetOverrideResponse,
+        clear_override ClearOverrideRequest ClearOverrideResponse,
+        list_overrides ListOverridesRequest ListOverridesResponse,
+        set_service_settings SetServiceSettingsRequest SetServiceSettingsResponse,
+        get_service_settings GetServiceSettingsRequest GetServiceSettingsResponse;
     }
 }
 
@@ -263,6 +279,7 @@ impl Members {
         let mut stopping = self.stopping.subscribe();
         let serving = Server::builder()
             .add_service(ClusterServer::from_arc(Arc::clone(&script)))
+            .add_service(OperatorServer::from_arc(Arc::clone(&script)))
             .add_service(RegistryServer::from_arc(Arc::clone(&script)))
             .add_service(LeasesServer::from_arc(Arc::clone(&script)))
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {

@@ -1,6 +1,7 @@
 //! Requests about the members of the cluster, for operators.
 //!
-//! Each says what is to be, and is sent again until a member has an answer: to have it twice is to have it.
+//! These requests have no key: a change is sent again only if it surely was not carried out. A repetition could come
+//! late, when somebody has decided otherwise since. After [`Error::OutcomeUnknown`] the list of the members tells.
 
 use quorate_model::{DoorAddress, MemberId};
 use quorate_proto::cluster::{self as pb, cluster_client::ClusterClient};
@@ -31,14 +32,14 @@ impl Client {
             calling: pb::Calling::from(calling).into(),
         };
         let send = |channel, request| async move { ClusterClient::new(channel).add_member(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Takes a member out of the cluster, for good.
     pub async fn remove_member(&self, id: MemberId) -> Result<Answer<Removed>, Error> {
         let request = pb::RemoveMemberRequest { member_id: id.get() };
         let send = |channel, request| async move { ClusterClient::new(channel).remove_member(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Puts the member `new`, which has joined, in the place of `old`, which goes for good.
@@ -48,34 +49,28 @@ impl Client {
             new_id: new.get(),
         };
         let send = |channel, request| async move { ClusterClient::new(channel).replace_member(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Gives a learner a vote.
     pub async fn promote_member(&self, id: MemberId) -> Result<Answer<()>, Error> {
         let request = pb::PromoteMemberRequest { member_id: id.get() };
         let send = |channel, request| async move { ClusterClient::new(channel).promote_member(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Takes the vote of a member, which stays as a learner.
     pub async fn demote_member(&self, id: MemberId) -> Result<Answer<()>, Error> {
         let request = pb::DemoteMemberRequest { member_id: id.get() };
         let send = |channel, request| async move { ClusterClient::new(channel).demote_member(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Has another voter lead: this one, or whichever has come furthest. Answered once it does.
     pub async fn transfer_leader(&self, to: Option<MemberId>) -> Result<Answer<Transferred>, Error> {
         let member_id = to.map_or(0, MemberId::get);
-        // Whichever it is, it is another one the next time.
-        let purpose = if to.is_some() {
-            Purpose::Repeatable
-        } else {
-            Purpose::Change
-        };
         let request = pb::TransferLeaderRequest { member_id };
         let send = |channel, request| async move { ClusterClient::new(channel).transfer_leader(request).await };
-        self.caller.call(purpose, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 }

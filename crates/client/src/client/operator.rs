@@ -1,7 +1,7 @@
 //! What operators decide: overrides, and the settings of services.
 //!
-//! These requests have no key. Setting says what is to be, so that it is sent again until it is answered; what an
-//! attempt whose answer was lost has changed, the next one finds unchanged.
+//! These requests have no key: a change is sent again only if it surely was not carried out. A repetition could come
+//! late, and undo what somebody has decided since. After [`Error::OutcomeUnknown`] a read tells.
 
 use quorate_model::{ExpiresAfter, OverrideSpec, OverrideTarget, ServiceName, SettingsPatch};
 use quorate_proto::{
@@ -44,7 +44,7 @@ impl Client {
     ) -> Result<Answer<OverrideSet>, Error> {
         let request = pb::SetOverrideRequest::from(SetOverride { spec, expires_after });
         let send = |channel, request| async move { OperatorClient::new(channel).set_override(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// Takes an override back. One that is not there is no error.
@@ -82,7 +82,7 @@ impl Client {
         let service = self.service_key(service);
         let request = pb::SetServiceSettingsRequest::from(SetServiceSettings { service, patch, reset });
         let send = |channel, request| async move { OperatorClient::new(channel).set_service_settings(request).await };
-        self.caller.call(Purpose::Repeatable, request, send).await
+        self.caller.call(Purpose::Change, request, send).await
     }
 
     /// The settings of a service: the defaults, where nobody has set anything.

@@ -1,6 +1,6 @@
-//! How fresh reads ask to be.
+//! How fresh reads ask to be, and what is never asked for twice.
 
-use quorate_model::{Epoch, Revision};
+use quorate_model::{Epoch, MemberId, OverrideSpec, OverrideTarget, Revision, ServiceName, SettingsPatch};
 use quorate_proto::registry::ResponseHeader;
 
 use super::*;
@@ -78,4 +78,49 @@ async fn a_state_that_the_caller_asks_for_is_not_given_up() {
     let read = client.with_consistency(at_least(3, 9)).list_services().await;
     assert_eq!(read.unwrap_err().reason(), Some(Reason::EpochMismatch));
     assert_eq!(asked(&script), [at_least(3, 9)]);
+}
+
+/// Has a member lose the answer to each of the changes that operators make, and gives how often another one is asked.
+async fn asked_again<T: std::fmt::Debug, F>(change: impl FnOnce(Client) -> F) -> usize
+where
+    F: Future<Output = Result<Answer<T>, Error>>,
+{
+    let mut members = Members::default();
+    let (first, one) = members.start(&[Deed::Refuse(Reason::OutcomeUnknown)]);
+    let (second, two) = members.start(&[]);
+    let builder = Client::builder().endpoints([first, second]).discover(false);
+    let error = change(builder.build().unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error}");
+    assert_eq!(one.asked(), 1);
+    two.asked()
+}
+
+#[tokio::test]
+async fn what_operators_change_is_not_sent_again_once_its_answer_is_lost() {
+    let service = || "s".parse::<ServiceName>().unwrap();
+    let target = || OverrideTarget::ZoneOut {
+        namespace: "default".parse().unwrap(),
+        service: None,
+        zone: "eu-1a".parse().unwrap(),
+    };
+    let spec = || OverrideSpec::new(target(), None, "why".parse().unwrap()).unwrap();
+    let address = || "10.0.0.1:7".parse().unwrap();
+    let id = |id: u64| MemberId::try_from(id).unwrap();
+    let (a, b) = (address(), address());
+    let asked = [
+        asked_again(|client| async move { client.set_override(spec(), None).await }).await,
+        asked_again(|client| async move { client.clear_override(target()).await }).await,
+        asked_again(|client| async move {
+            let patch = SettingsPatch::default();
+            client.set_service_settings(&service(), patch, true).await
+        })
+        .await,
+        asked_again(|client| async move { client.add_member(&a, &b, crate::Calling::Voter).await }).await,
+        asked_again(|client| async move { client.remove_member(id(4)).await }).await,
+        asked_again(|client| async move { client.replace_member(id(3), id(4)).await }).await,
+        asked_again(|client| async move { client.promote_member(id(4)).await }).await,
+        asked_again(|client| async move { client.demote_member(id(4)).await }).await,
+        asked_again(|client| async move { client.transfer_leader(Some(id(2))).await }).await,
+    ];
+    assert_eq!(asked, [0; 9]);
 }
