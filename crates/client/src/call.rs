@@ -33,6 +33,7 @@ use course::Course;
 use door::{Door, Locksmith};
 use doors::Doors;
 use failure::Failure;
+pub(crate) use failure::is_of_the_catalog;
 
 /// What a request is for, and with that how often it may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub(crate) enum Purpose {
     /// To change something that a repetition does not change any further, because the request has a key of its own
     /// or says what is to be: it is sent again even if it may have been carried out.
     Repeatable,
+}
+
+/// An answer, and what is known of the attempts before it.
+#[derive(Debug)]
+pub(crate) struct Answered<T> {
+    pub(crate) answer: Answer<T>,
+    /// Whether the answer to an attempt before was lost: that one may be carried out as well, even later.
+    pub(crate) was_lost: bool,
 }
 
 /// What a [`Caller`] is made of.
@@ -149,6 +158,24 @@ impl Caller {
         F: Fn(Channel, Request<Q>) -> R,
         R: Future<Output = Result<Response<M>, Status>>,
     {
+        let answered = self.answered_until(until, purpose, request, send).await?;
+        Ok(answered.answer)
+    }
+
+    /// The same for an answer that may tell of failures, which say nothing of the attempts before.
+    pub(crate) async fn answered_until<Q, M, T, F, R>(
+        &self,
+        until: Instant,
+        purpose: Purpose,
+        request: &Q,
+        send: &F,
+    ) -> Result<Answered<T>, Error>
+    where
+        Q: Message + Clone,
+        Answer<T>: TryFrom<M, Error = InvalidField>,
+        F: Fn(Channel, Request<Q>) -> R,
+        R: Future<Output = Result<Response<M>, Status>>,
+    {
         check_len(request.encoded_len())?;
         let mut course = Course::new(purpose, until);
         loop {
@@ -163,7 +190,8 @@ impl Caller {
                     Ok(answer) => {
                         self.note(door, purpose, &answer.header);
                         self.refresh(door, course.remaining()).await;
-                        return Ok(answer);
+                        let was_lost = course.was_lost();
+                        return Ok(Answered { answer, was_lost });
                     }
                     Err(failure) => {
                         self.doors.failed(door);

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, transport::Channel};
 use crate::{Answer, Client, Error, Reason, Registration, answer::Granted, call::Purpose};
 
 mod batch;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod window;

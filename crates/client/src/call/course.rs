@@ -50,6 +50,11 @@ impl Course {
         }
     }
 
+    /// Whether the answer to an attempt was lost.
+    pub(super) fn was_lost(&self) -> bool {
+        self.was_lost
+    }
+
     pub(super) fn remaining(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }

@@ -3,14 +3,24 @@
 use quorate_proto::{registry as pb, request::WriteBatch};
 use tokio::time::Instant;
 
-use super::Session;
+use super::{
+    Session,
+    sum::{Sum, is_open},
+};
 use crate::{
-    Answer, Error, Write, Written,
+    Error, Write, Written,
     answer::Outcomes,
     backoff::Backoff,
-    call::Purpose,
+    call::{Answered, Purpose},
     client::{complete, not_sent, registry},
 };
+
+/// What one attempt at a request came to that was answered.
+struct Attempt {
+    outcomes: Outcomes,
+    /// Whether the answer to an attempt before it was lost.
+    was_lost: bool,
+}
 
 // === impl Session ===
 
@@ -53,48 +63,37 @@ impl Session {
         };
         let key = Some(place.key(self.shared.lease));
         request.key = pb::WriteBatchRequest::from(WriteBatch { items: Vec::new(), key }).key;
-        let (mut outcomes, mut backoff) = (None, Backoff::new());
+        let (mut sum, mut backoff) = (Sum::new(count), Backoff::new());
         loop {
             match self.send_all(until, &request).await {
-                Ok(done) => outcomes = Some(done),
-                Err(error) => return with_error(outcomes, count, &error),
+                Ok(Attempt { outcomes, was_lost }) => sum.add(outcomes, was_lost),
+                Err(error) => {
+                    sum.add(vec![Err(error); count], false);
+                    return sum.into_outcomes();
+                }
             }
-            let done = outcomes.get_or_insert_default();
             let wait = self.client.caller.draw_wait(&mut backoff);
             let is_over = until.saturating_duration_since(Instant::now()) <= wait;
-            if is_over || !done.iter().any(|outcome| outcome.as_ref().is_err_and(is_open)) {
-                return outcomes.unwrap_or_default();
+            if is_over || !sum.is_open() {
+                return sum.into_outcomes();
             }
             tokio::time::sleep(wait).await;
         }
     }
 
-    async fn send_all(&self, until: Instant, request: &pb::WriteBatchRequest) -> Result<Outcomes, Error> {
+    async fn send_all(&self, until: Instant, request: &pb::WriteBatchRequest) -> Result<Attempt, Error> {
         let send = |channel, request| async move { registry(channel).write_batch(request).await };
         let caller = &self.client.caller;
-        let answer: Result<Answer<Outcomes>, Error> =
-            caller.call_until(until, Purpose::Repeatable, request, &send).await;
-        let outcomes = answer.and_then(|answer| complete(answer, request.items.len()));
-        let outcomes = outcomes.map_err(|error| self.judge(error))?;
-        Ok(outcomes
+        let answered: Result<Answered<Outcomes>, Error> =
+            caller.answered_until(until, Purpose::Repeatable, request, &send).await;
+        let Answered { answer, was_lost } = answered.map_err(|error| self.judge(error))?;
+        let outcomes = complete(answer, request.items.len())?;
+        let outcomes = outcomes
             .into_iter()
-            .map(|outcome| outcome.map_err(|error| self.judge(error)))
-            .collect())
+            .map(|outcome| outcome.map_err(|error| self.judge(error)));
+        Ok(Attempt {
+            outcomes: outcomes.collect(),
+            was_lost,
+        })
     }
-}
-
-/// Whether a repetition with the same key may come to something else.
-fn is_open(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { .. } | Error::OutcomeUnknown { .. })
-}
-
-/// The outcomes of the attempt before the one that ended with `error`: what was open then has ended with it, unless it
-/// may have taken effect already.
-fn with_error(before: Option<Outcomes>, count: usize, error: &Error) -> Outcomes {
-    let before = before.unwrap_or_else(|| vec![Err(error.clone()); count]);
-    let ended = |outcome: Result<Written, Error>| match outcome {
-        Err(Error::Unavailable { .. }) => Err(error.clone()),
-        outcome => outcome,
-    };
-    before.into_iter().map(ended).collect()
 }

@@ -148,6 +148,49 @@ async fn an_item_that_may_be_done_stays_unknown_when_the_cluster_is_gone() {
 }
 
 #[tokio::test]
+async fn an_item_that_may_be_done_is_not_said_to_be_undone_by_the_attempts_after_it() {
+    for reason in [
+        Reason::ReadOnly,
+        Reason::NoLeader,
+        Reason::DeadlineExceeded,
+        Reason::LimitExceeded,
+    ] {
+        let mut members = Members::default();
+        let (address, script) = members.start(&[]);
+        let attempts = [Some(Reason::OutcomeUnknown)].into_iter().chain([Some(reason); 100]);
+        let failures = attempts.map(|failure| vec![failure, None]);
+        script.failures.lock().unwrap().extend(failures);
+        let builder = Client::builder().endpoints([address]).discover(false);
+        let client = builder.deadline(Duration::from_millis(700)).build().unwrap();
+        let session = client.open_session(options()).await.unwrap();
+        let writes = (0..2).map(|number| Write::deregister(service(), id(number), None));
+        let outcomes = session.write_batch(writes.collect()).await;
+        assert!(
+            matches!(outcomes[0], Err(Error::OutcomeUnknown { .. })),
+            "{reason}: {outcomes:?}"
+        );
+        assert!(outcomes[1].is_ok(), "{outcomes:?}");
+        assert!(script.batches.lock().unwrap().len() > 1);
+    }
+}
+
+#[tokio::test]
+async fn an_item_whose_first_answer_was_lost_is_not_said_to_be_undone() {
+    let mut members = Members::default();
+    let (address, script) = members.start(&[Deed::Answer, LOST]);
+    let failures = vec![vec![Some(Reason::NoLeader), None, Some(Reason::NotFound)]; 100];
+    script.failures.lock().unwrap().extend(failures);
+    let builder = Client::builder().endpoints([address]).discover(false);
+    let client = builder.deadline(Duration::from_millis(700)).build().unwrap();
+    let session = client.open_session(options()).await.unwrap();
+    let writes = (0..3).map(|number| Write::deregister(service(), id(number), None));
+    let outcomes = session.write_batch(writes.collect()).await;
+    assert!(matches!(outcomes[0], Err(Error::OutcomeUnknown { .. })), "{outcomes:?}");
+    assert!(outcomes[1].is_ok(), "{outcomes:?}");
+    assert_eq!(outcomes[2].as_ref().unwrap_err().reason(), Some(Reason::NotFound));
+}
+
+#[tokio::test]
 async fn a_batch_without_a_key_is_sent_once_and_nothing_behind_it() {
     let mut members = Members::default();
     let (address, script) = members.start(&[Deed::Answer, LOST]);
