@@ -6,7 +6,7 @@ use quorate_consensus::{
     Applicant, AskError, Calling, JoinError, Member, MemberInfo, MembershipError, Status, request_join,
 };
 use quorate_model::{JoinNonce, MemberId, limits};
-use quorate_state::{Command, Outcome, Rejection};
+use quorate_state::{Command, Outcome, Rejection, snapshot::MEMBERSHIP_LEN_MAX};
 
 use super::{
     Membership,
@@ -17,6 +17,12 @@ use crate::{Error, backoff::Backoff, deadline::Deadline, route::Repeat};
 
 /// How long a member must have been silent before a node is let in to take its place.
 const GONE_AFTER: Duration = Duration::from_secs(3);
+
+/// What an encoded membership takes beside its members: two sets of voters, and the entry that it comes from.
+const MEMBERSHIP_FRAME_LEN_MAX: usize = 512;
+
+/// What a member takes in it beside its addresses: its id, its calling, and the lengths of the two.
+const MEMBER_FRAME_LEN_MAX: usize = 32;
 
 const OUT_OF_TIME: &str = "it took too long";
 
@@ -231,10 +237,27 @@ pub(super) fn standing(
         }
         None => {}
     }
+    if let Some(reason) = too_long(members, info) {
+        return Standing::InTheWay(reason);
+    }
     match predecessor {
         Some(old) => succession(view, old, was_given),
         None => Standing::New,
     }
+}
+
+/// Why the names of the members would be too long with those of a node, if they would: the membership is part of
+/// every snapshot, which has so much room for it.
+fn too_long(members: &[Member], info: &MemberInfo) -> Option<String> {
+    let infos = members.iter().map(|member| &member.info).chain([info]);
+    let doors = infos.map(|info| info.peer_address.to_string().len() + info.client_address.to_string().len());
+    let len = MEMBERSHIP_FRAME_LEN_MAX + doors.map(|len| len + MEMBER_FRAME_LEN_MAX).sum::<usize>();
+    (len > MEMBERSHIP_LEN_MAX).then(|| {
+        format!(
+            "with the addresses of this node, those of all members would take up to {len} bytes, and there is room \
+             for {MEMBERSHIP_LEN_MAX}: give it shorter names, or remove a member first"
+        )
+    })
 }
 
 /// Whether a node can be let in to take the place of `old`.

@@ -117,6 +117,37 @@ fn a_cluster_takes_64_members_and_not_one_more() {
 }
 
 #[test]
+fn members_with_long_names_are_as_many_as_a_snapshot_has_room_for() {
+    let named = |number: usize| {
+        let host = format!("{}.{}.{}.d{number:057}", "a".repeat(63), "b".repeat(63), "c".repeat(63));
+        let door = |port: u16| format!("{host}:{port}").parse().unwrap();
+        MemberInfo {
+            peer_address: door(17_401),
+            client_address: door(17_301),
+            calling: Calling::Voter,
+        }
+    };
+    let mut members = Vec::new();
+    let reason = loop {
+        let number = members.len() + 1;
+        match stands(&members, None, &named(number)) {
+            Standing::New => members.push(Member {
+                info: named(number),
+                ..member(number as u64, 7_402, MemberRole::Learner)
+            }),
+            standing => break reason(standing),
+        }
+    };
+    assert!((50..limits::MEMBERS_MAX).contains(&members.len()), "{}", members.len());
+    assert!(reason.contains("shorter names"), "{reason}");
+    assert_eq!(
+        stands(&members, None, &info(7402)),
+        Standing::New,
+        "a short one fits still"
+    );
+}
+
+#[test]
 fn a_successor_comes_when_its_predecessor_is_gone_and_may_have_its_doors() {
     let heard = |ms| Member {
         last_heard: Some(Duration::from_millis(ms)),
