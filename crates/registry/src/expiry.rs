@@ -3,6 +3,9 @@
 //! Every member has one, and that of the leader acts: it looks at the time that the cluster agrees on, and when an
 //! override has expired by it, has the log say so. Nothing else hides an override, so that all members and all
 //! readers agree on when it went.
+//!
+//! Time that no entry carries is lost when the leader changes: so while an override waits for its end, the keeper has
+//! a stamp written now and then, also where nothing else is.
 
 use std::time::Duration;
 
@@ -18,6 +21,10 @@ use crate::{Policy, Tasks, quorum::Quorum};
 /// nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// How far the log time of the leader may run ahead of that which is applied, while an override waits for its end:
+/// what a change of the leader may cost it. One small entry in a minute is little.
+const UNWRITTEN_MAX_MS: u64 = 60_000;
+
 /// How long one entry may take. The next look tries again.
 const PROPOSE_MAX: Duration = Duration::from_secs(5);
 
@@ -31,21 +38,25 @@ async fn keep<Q: Quorum>(own: MemberId, quorum: Q) {
     let command = command.expect("a command without values is always short enough");
     loop {
         sleep(LOOK_EVERY).await;
-        while is_due(own, &quorum) && expire(own, &quorum, command.clone()).await {}
+        while is_due(own, &quorum) && propose(own, &quorum, command.clone()).await {}
     }
 }
 
-/// Whether an override has expired, and this member has to see to it.
+/// Whether an override has expired, or waits for that and time has to be written down; and this member has to see to
+/// it.
 fn is_due<Q: Quorum>(own: MemberId, quorum: &Q) -> bool {
     if quorum.leader() != Some(own) {
         return false;
     }
-    let next = quorum.view().next_override_expiry();
-    next.is_some_and(|next| next <= quorum.log_time())
+    let view = quorum.view();
+    let (now, written) = (quorum.log_time(), view.log_time());
+    let next = view.next_override_expiry();
+    next.is_some_and(|next| next <= now || written.plus_ms(UNWRITTEN_MAX_MS) < now)
 }
 
-/// Takes some back, as many as one log entry may, and answers whether there were any.
-async fn expire<Q: Quorum>(own: MemberId, quorum: &Q, command: Bytes) -> bool {
+/// Writes the time down, takes back what has expired by it, as many as one log entry may, and answers whether there
+/// were any.
+async fn propose<Q: Quorum>(own: MemberId, quorum: &Q, command: Bytes) -> bool {
     match quorum.propose(own, command, PROPOSE_MAX).await {
         Ok(Applied { revision, outcome }) => {
             let gone = matches!(outcome, Outcome::OverridesExpired { count: 1.. });

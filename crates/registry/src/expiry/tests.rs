@@ -8,6 +8,10 @@ use crate::testing::{Script, applied, member};
 
 /// A quorum at log time 0 with an override that is to go 10 s later.
 fn with_override(leader: u64) -> Script {
+    with_override_for(leader, 10_000)
+}
+
+fn with_override_for(leader: u64, expires_after_ms: u64) -> Script {
     let (script, _) = Script::new(Some(leader));
     script.found(1);
     let target = OverrideTarget::ZoneOut {
@@ -17,7 +21,7 @@ fn with_override(leader: u64) -> Script {
     };
     let set = Command::SetOverride {
         spec: OverrideSpec::new(target, None, "it burns".parse().unwrap()).unwrap(),
-        expires_after: Some(ExpiresAfter::from_ms(10_000).unwrap()),
+        expires_after: Some(ExpiresAfter::from_ms(expires_after_ms).unwrap()),
         set_at_ms: 0,
     };
     script.apply(2, &set);
@@ -54,6 +58,29 @@ async fn an_override_goes_when_the_log_time_has_passed_its_expiry_and_not_before
     assert!(started.elapsed() <= LOOK_EVERY + Duration::from_millis(1));
     assert_eq!(script.proposed()[0], Command::ExpireOverrides.encode().unwrap());
     script.apply(3, &Command::ExpireOverrides);
+    assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_an_override_waits_no_more_than_a_minute_goes_unwritten() {
+    let script = with_override_for(1, 3_600_000);
+    let _tasks = start_on(&script);
+    script.set_log_time(60_000);
+    assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
+
+    script.set_log_time(60_001);
+    assert!(proposals_within(&script, 2 * LOOK_EVERY).await > 0);
+    script.apply(3, &Command::ExpireOverrides);
+    assert!(script.view().next_override_expiry().is_some(), "it waits on");
+    assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_nothing_waits_no_time_is_written() {
+    let (script, _) = Script::new(Some(1));
+    script.found(1);
+    script.set_log_time(3_600_000);
+    let _tasks = start_on(&script);
     assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
 }
 

@@ -54,13 +54,14 @@ impl Registry {
         consistency: Consistency,
         time_left: Duration,
     ) -> Result<Answer<OverridePage>, Error> {
-        let size_max = self.shared.limits.page_size_max;
+        let (size_max, consensus) = (self.shared.limits.page_size_max, &self.shared.consensus);
         self.read(consistency, time_left, |state| {
             let all = state.overrides_in(namespace, service);
             let (overrides, next) = page.cut(size_max, all, |current| current.spec.target());
             OverridePage {
                 overrides: overrides.into_iter().map(Arc::clone).collect(),
-                now: state.log_time(),
+                // What was applied last may be long ago; a leader knows what has passed since.
+                now: consensus.log_time().max(state.log_time()),
                 next,
             }
         })
