@@ -86,6 +86,17 @@ proptest! {
     }
 
     #[test]
+    fn pick_comes_back(
+        key in strategies::key(),
+        filter in strategies::filter(),
+        consistency in strategies::consistency(),
+        choice in strategies::choice(),
+    ) {
+        let request = Pick { service: key.service_key(), filter, consistency, choice };
+        prop_assert_eq!(sent::<_, pb::PickRequest>(request.clone()), request);
+    }
+
+    #[test]
     fn listings_come_back(
         key in strategies::key(),
         consistency in strategies::consistency(),
@@ -211,6 +222,42 @@ fn an_empty_list_of_endpoints_is_no_patch() {
         ..update()
     };
     assert_eq!(Update::try_from(message).unwrap_err().field(), "endpoints.endpoints");
+}
+
+#[test]
+fn what_the_policy_of_a_pick_does_not_look_at_is_refused() {
+    let among = pb::ResolveRequest {
+        service: "payments".into(),
+        ..pb::ResolveRequest::default()
+    };
+    let pick = |policy: pb::PickPolicy, key: &[u8], zone: &str, region: &str| pb::PickRequest {
+        among: Some(among.clone()),
+        policy: policy.into(),
+        hash_key: key.to_vec(),
+        caller_zone: zone.into(),
+        caller_region: region.into(),
+    };
+    let field = |message: pb::PickRequest| Pick::try_from(message).unwrap_err().field().to_owned();
+    use pb::PickPolicy::{ConsistentHash, Random, Unspecified, Weighted, ZoneFirst};
+    assert_eq!(field(pick(Random, b"k", "", "")), "hash_key");
+    assert_eq!(field(pick(ZoneFirst, b"k", "z", "")), "hash_key");
+    assert_eq!(field(pick(ConsistentHash, b"", "", "")), "hash_key");
+    assert_eq!(field(pick(ConsistentHash, &[7; 1_025], "", "")), "hash_key");
+    assert_eq!(field(pick(Weighted, b"", "z", "")), "caller_zone");
+    assert_eq!(field(pick(ZoneFirst, b"", "", "eu")), "caller_zone");
+    assert_eq!(field(pick(Weighted, b"", "", "eu")), "caller_region");
+    let unspecified = Pick::try_from(pick(Unspecified, b"", "", "")).unwrap();
+    assert_eq!(unspecified.choice, Choice::By(Policy::Random));
+    let unknown = pb::PickRequest {
+        policy: 99,
+        ..pick(Random, b"", "", "")
+    };
+    assert_eq!(field(unknown), "policy");
+    let nothing = pb::PickRequest::default();
+    assert_eq!(field(nothing), "among");
+    let mut paged = pick(Random, b"", "", "");
+    paged.among.as_mut().unwrap().page_token = "a".into();
+    assert_eq!(field(paged), "among.page_size");
 }
 
 pub(crate) fn register(parts: SpecParts) -> Register {
