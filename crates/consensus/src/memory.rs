@@ -5,7 +5,8 @@
 //! might contradict it went back together. Those whom it told do.
 //!
 //! # Invariants
-//! - What is remembered of a member never falls, as long as it belongs to the cluster.
+//! - What is remembered of a member never falls, as long as it belongs to the cluster and no later leader has had
+//!   it remove what it told.
 //! - In one leadership a member whose log ends before what it acknowledged in it has lost entries: only a later
 //!   leader has it remove any, and then answers with that leader's vote.
 
@@ -79,15 +80,33 @@ impl PeerMemory {
 
     /// Notes that `member` would vote for this member with a log that ends at `last`. Answers whether the vote
     /// counts: not that of a member which has lost entries.
-    pub(crate) fn note_grant(&self, member: u64, last: Option<LogId>) -> bool {
-        let mut members = self.lock();
-        let Some(remembered) = members.get_mut(&member) else {
+    ///
+    /// `before` is what was remembered when it was asked: what it has acknowledged since is no measure for an answer
+    /// that was on its way. `following` is the term of the leader that it follows by its own word, if it gave that: a
+    /// later leader than the one that it told may have had it remove entries, and what it told counts no more.
+    pub(crate) fn note_grant(
+        &self,
+        member: u64,
+        before: Option<Acknowledged>,
+        last: Option<LogId>,
+        following: Option<u64>,
+    ) -> bool {
+        let Some(before) = before.filter(|before| Some(before.log_id) > last) else {
             return true;
         };
-        if last >= Some(remembered.highest.log_id) {
+        let mut members = self.lock();
+        if following.is_some_and(|term| term > before.term) {
+            if members
+                .get(&member)
+                .is_some_and(|remembered| remembered.highest == before)
+            {
+                members.remove(&member);
+            }
             return true;
         }
-        remembered.lose(member, last.map_or(0, |last| last.index + 1));
+        if let Some(remembered) = members.get_mut(&member) {
+            remembered.lose(member, last.map_or(0, |last| last.index + 1));
+        }
         false
     }
 
@@ -214,12 +233,33 @@ mod tests {
     #[test]
     fn a_vote_with_less_than_was_acknowledged_does_not_count() {
         let memory = remembering(log_id(5, 10));
-        assert!(memory.note_grant(MEMBER, Some(log_id(5, 10))));
-        assert!(memory.note_grant(MEMBER, Some(log_id(6, 3))));
-        assert!(memory.note_grant(4, None));
-        assert!(!memory.note_grant(MEMBER, Some(log_id(5, 9))));
+        let before = memory.recall(MEMBER);
+        assert!(memory.note_grant(MEMBER, before, Some(log_id(5, 10)), None));
+        assert!(memory.note_grant(MEMBER, before, Some(log_id(6, 3)), None));
+        assert!(memory.note_grant(4, None, None, None));
+        assert!(!memory.note_grant(MEMBER, before, Some(log_id(5, 9)), None));
         assert!(memory.has_lost(MEMBER));
-        assert!(!remembering(log_id(5, 10)).note_grant(MEMBER, None));
+        assert!(!remembering(log_id(5, 10)).note_grant(MEMBER, before, None, Some(5)));
+    }
+
+    #[test]
+    fn a_vote_that_comes_late_is_measured_by_what_was_known_when_it_was_asked_for() {
+        let memory = remembering(log_id(5, 9));
+        let before = memory.recall(MEMBER);
+        memory.note(MEMBER, leadership(6), log_id(6, 10));
+        assert!(memory.note_grant(MEMBER, before, Some(log_id(5, 9)), None));
+        assert!(!memory.has_lost(MEMBER));
+    }
+
+    #[test]
+    fn who_follows_a_later_leader_may_have_removed_what_it_told() {
+        let memory = remembering(log_id(5, 10));
+        let before = memory.recall(MEMBER);
+        assert!(memory.note_grant(MEMBER, before, Some(log_id(4, 9)), Some(6)));
+        // What comes then is measured anew.
+        let before = memory.recall(MEMBER);
+        assert!(memory.note_grant(MEMBER, before, Some(log_id(4, 9)), None));
+        assert!(!memory.has_lost(MEMBER));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use super::{
     wire,
 };
 use crate::{
-    memory::PeerMemory,
+    memory::{Acknowledged, PeerMemory},
     snapshot::{Snapshot, SnapshotData},
     type_config::{LeaderId, MemberInfo, TypeConfig, Vote},
 };
@@ -214,9 +214,15 @@ impl PeerClient {
         Ok(())
     }
 
-    /// A vote of the peer, if it counts.
-    fn counted(&self, response: VoteResponse<TypeConfig>) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        if response.vote_granted && !self.memory.note_grant(self.target, response.last_log_id) {
+    /// An answer to a request for a vote, if it counts: see [`PeerMemory::note_grant`].
+    fn counted(
+        &self,
+        before: Option<Acknowledged>,
+        response: VoteResponse<TypeConfig>,
+        following: Option<u64>,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let counts = |last| self.memory.note_grant(self.target, before, last, following);
+        if response.vote_granted && !counts(response.last_log_id) {
             return Err(unreachable(&EntriesLost(self.target)).into());
         }
         Ok(response)
@@ -268,9 +274,12 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let before = self.memory.recall(self.target);
         let mut client = self.client.clone();
         let call = client.vote(wire::vote_request_to_wire(&request));
-        self.counted(self.unary(&option, call, wire::vote_response_from_wire).await?)
+        let response = self.unary(&option, call, wire::vote_response_from_wire).await?;
+        // Its vote is the one that it was asked for by now, and does not say whom it followed before.
+        self.counted(before, response, None)
     }
 
     async fn pre_vote(
@@ -278,9 +287,12 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         request: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let before = self.memory.recall(self.target);
         let mut client = self.client.clone();
         let call = client.pre_vote(wire::vote_request_to_wire(&request));
-        self.counted(self.unary(&option, call, wire::vote_response_from_wire).await?)
+        let response = self.unary(&option, call, wire::vote_response_from_wire).await?;
+        let following = response.vote.leader_id.term;
+        self.counted(before, response, Some(following))
     }
 
     async fn full_snapshot(
