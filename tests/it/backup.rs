@@ -1,12 +1,14 @@
 //! The whole state saved to a file while the cluster is at work, and a new cluster that begins with it.
 
-use std::{fs, path::Path};
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use quorate_client::{Error, Header, Reason};
-use quorate_model::{Consistency, InstanceKey, OverrideSpec, OverrideTarget};
+use std::{fs, path::Path, time::Duration};
+
+use quorate_client::{Error, Header, Reason, Write};
+use quorate_model::{Consistency, InstanceKey, Metadata, OverrideSpec, OverrideTarget};
 use quorate_tests::{
-    Cluster, History, Load, Operation, Outcome, READY_WITHIN, SETTLED_WITHIN, id, parts, registration, run, seed,
-    service,
+    Cluster, History, Load, Operation, Outcome, READY_WITHIN, SETTLED_WITHIN, eventually, id, parts, registration, run,
+    seed, service,
 };
 use serde_json::Value;
 
@@ -16,9 +18,7 @@ const WRITERS: usize = 8;
 async fn a_cluster_saved_under_load_is_restored_and_grows_again() {
     let old = Cluster::start(3).await;
     let before = register_many(&old, 300).await;
-    let disabled = OverrideTarget::Disable {
-        key: before[0].clone(),
-    };
+    let disabled = OverrideTarget::Disable { key: before[0].clone() };
     let spec = OverrideSpec::new(disabled.clone(), None, "it burns".parse().unwrap()).unwrap();
     old.client().set_override(spec, None).await.unwrap();
     let seen = old.client().status().await.unwrap().header;
@@ -145,6 +145,37 @@ async fn a_file_that_is_damaged_or_foreign_is_refused_with_what_is_wrong() {
         run(&arguments).await.exited_with(1).said(&["saved.snap", problem]);
         assert!(!place.files().join("member-1").exists(), "nothing half is left");
     }
+}
+
+#[tokio::test]
+async fn a_member_saves_few_snapshots_at_a_time() {
+    let cluster = Cluster::start(1).await;
+    // More than a connection holds that nobody reads from.
+    let writes = (0..500).map(|number| {
+        let mut parts = parts(80);
+        let filling = (0..8).map(|filling| (format!("filling-{filling}"), "x".repeat(900)));
+        parts.metadata = Metadata::parse(filling).unwrap();
+        Write::register(service("large"), id(&format!("large-{number}")), registration(parts))
+    });
+    for chunk in writes.collect::<Vec<_>>().chunks(100) {
+        for outcome in cluster.client().write_batch(chunk.to_vec()).await {
+            outcome.unwrap();
+        }
+    }
+    let client = cluster
+        .client_builder(0)
+        .deadline(Duration::from_secs(1))
+        .build()
+        .unwrap();
+    let first = client.save_snapshot().await.unwrap();
+    let _second = client.save_snapshot().await.unwrap();
+    let error = client.save_snapshot().await.unwrap_err();
+    assert!(error.to_string().contains("2 snapshots"), "{error}");
+    drop(first);
+    eventually(READY_WITHIN, "there is room for another one", async || {
+        client.save_snapshot().await
+    })
+    .await;
 }
 
 /// Registers instances and returns what they are found by.

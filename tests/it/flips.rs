@@ -3,6 +3,8 @@
 //! A worker process, this test binary started again, opens one copy after the other as a node does and reads all that
 //! there is. As in a node, a panic in a thread of the storage ends it: then the next worker goes on behind that copy.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     env,
     fmt::Write as _,
@@ -32,6 +34,7 @@ const FLIPS_PER_WORKER: u64 = 500;
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 const FROM: &str = "QUORATE_FLIPS_FROM";
+const HOME: &str = "QUORATE_FLIPS_HOME";
 const PRISTINE: &str = "QUORATE_FLIPS_PRISTINE";
 const SEED: &str = "QUORATE_FLIPS_SEED";
 
@@ -121,7 +124,8 @@ fn flip(pristine: &Path, seed: u64, flips: u64) -> Tally {
 
 /// Runs a worker for the flips of this range, and says which is the next one.
 fn run_worker(pristine: &Path, seed: u64, from: u64, until: u64, tally: &mut Tally) -> u64 {
-    let mut worker = spawn_worker(pristine, seed, from);
+    let home = home();
+    let mut worker = spawn_worker(pristine, home.path(), seed, from);
     let lines = lines_of(&mut worker);
     let mut next = from;
     while next < until {
@@ -152,7 +156,7 @@ fn run_worker(pristine: &Path, seed: u64, from: u64, until: u64, tally: &mut Tal
     next
 }
 
-fn spawn_worker(pristine: &Path, seed: u64, from: u64) -> Child {
+fn spawn_worker(pristine: &Path, home: &Path, seed: u64, from: u64) -> Child {
     Command::new(env::current_exe().unwrap())
         .args([
             "flips::a_worker",
@@ -162,6 +166,7 @@ fn spawn_worker(pristine: &Path, seed: u64, from: u64) -> Child {
             "--test-threads=1",
         ])
         .env(PRISTINE, pristine)
+        .env(HOME, home)
         .env(SEED, seed.to_string())
         .env(FROM, from.to_string())
         .stdin(Stdio::null())
@@ -171,17 +176,28 @@ fn spawn_worker(pristine: &Path, seed: u64, from: u64) -> Child {
         .unwrap()
 }
 
+/// Where a worker makes its copies, gone with it: in memory, where that is possible. Nothing here is about surviving
+/// a power cut.
+fn home() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        return TempDir::with_prefix_in("quorate-flips-", memory).unwrap();
+    }
+    TempDir::with_prefix("quorate-flips-").unwrap()
+}
+
 fn lines_of(worker: &mut Child) -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     let output = BufReader::new(worker.stdout.take().unwrap());
-    thread::spawn(move || {
-        // Ends with the worker, or when nobody listens any more.
+    // Ends with the worker, or when nobody listens any more.
+    let forward = move || {
         for line in output.lines().map_while(Result::ok) {
             if sender.send(line).is_err() {
                 return;
             }
         }
-    });
+    };
+    thread::Builder::new().spawn(forward).unwrap();
     lines
 }
 
@@ -208,20 +224,21 @@ fn a_worker() {
     };
     let number = |name| env::var(name).unwrap().parse::<u64>().unwrap();
     end_like_a_node();
-    let home = home();
+    let home = PathBuf::from(env::var(HOME).unwrap());
     let files = files_below(&pristine);
     let whole = {
-        let copied = home.path().join("whole");
+        let copied = home.join("whole");
         copy(&pristine, &copied);
         read(&copied).expect("what is not damaged opens")
     };
     let older = older_snapshot(&pristine, &home);
     for flip in number(FROM).. {
-        let place = home.path().join(flip.to_string());
+        let place = home.join(flip.to_string());
         copy(&pristine, &place);
         let mut rng = SmallRng::seed_from_u64(number(SEED).wrapping_add(flip));
         let flipped = flip_one_bit(&place, &files, &mut rng);
-        let verdict = judge(read(&place), &whole, &older).unwrap_or_else(|problem| format!("{flipped}: {problem}"));
+        let verdict =
+            judge(read(&place), &whole, older.as_ref()).unwrap_or_else(|problem| format!("{flipped}: {problem}"));
         let mut said = String::new();
         writeln!(said, "@{flip} {}", verdict.replace('\n', " ")).unwrap();
         std::io::stdout().write_all(said.as_bytes()).unwrap();
@@ -238,18 +255,9 @@ fn end_like_a_node() {
     }));
 }
 
-/// Copies are made in memory, where there is one: nothing here is about surviving a power cut.
-fn home() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        return TempDir::with_prefix_in("quorate-flips-", memory).unwrap();
-    }
-    TempDir::with_prefix("quorate-flips-").unwrap()
-}
-
 /// The content as it is when the newest snapshot is passed over.
-fn older_snapshot(pristine: &Path, home: &TempDir) -> Option<(SnapshotName, Vec<Bytes>)> {
-    let place = home.path().join("older");
+fn older_snapshot(pristine: &Path, home: &Path) -> Option<(SnapshotName, Vec<Bytes>)> {
+    let place = home.join("older");
     copy(pristine, &place);
     let mut snapshots: Vec<_> = fs::read_dir(place.join("snapshots"))
         .unwrap()
@@ -281,17 +289,16 @@ fn flip_one_bit(place: &Path, files: &[PathBuf], rng: &mut SmallRng) -> String {
 fn judge(
     found: Result<Content, DataDirError>,
     whole: &Content,
-    older: &Option<(SnapshotName, Vec<Bytes>)>,
+    older: Option<&(SnapshotName, Vec<Bytes>)>,
 ) -> Result<String, String> {
-    let found = match found {
-        Err(_) => return Ok("refused".to_owned()),
-        Ok(found) => found,
+    let Ok(found) = found else {
+        return Ok("refused".to_owned());
     };
     if found == *whole {
         return Ok("harmless".to_owned());
     }
     let with_older = Content {
-        snapshot: older.clone(),
+        snapshot: older.cloned(),
         ..whole.clone()
     };
     if found == with_older {

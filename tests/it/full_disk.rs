@@ -1,5 +1,7 @@
 //! A disk that gets full: the cluster takes nothing more that makes it grow, loses nothing, and comes back.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use quorate_client::{Client, Error};

@@ -1,5 +1,7 @@
 //! What a catalog of a million instances costs. Not for every day: `docs/benchmarks.md` says how to run it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{env, fs};
 
 use quorate_client::{Client, Registration, Write};

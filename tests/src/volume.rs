@@ -44,8 +44,9 @@ impl Volume {
     /// Takes space away until `bytes` are left, or none if that is 0.
     pub fn fill(&self, name: &str, bytes_left: u64) {
         let mut file = File::create(self.filler(name)).expect("a file can be made");
+        let block = vec![7; BLOCK_BYTES];
         while self.free_bytes() > bytes_left {
-            match file.write_all(&[7; BLOCK_BYTES]) {
+            match file.write_all(&block) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::StorageFull => return,
                 Err(error) => panic!("{error}"),
