@@ -67,6 +67,16 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).expect("a child takes signals");
     }
 
+    /// Whether all of its threads have stopped. One that is told to takes its time on a busy machine.
+    pub fn is_stopped(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id())).expect("a child has threads");
+        threads.flatten().all(|thread| {
+            // `id (name) state …`, where a name may contain anything. A thread that is gone does nothing either.
+            let stat = read(&thread.path().join("stat"));
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        })
+    }
+
     /// Kills it: no time for anything.
     pub fn kill(&mut self) {
         // An error means that it has ended already.

@@ -226,6 +226,7 @@ fn an_empty_list_of_endpoints_is_no_patch() {
 
 #[test]
 fn what_the_policy_of_a_pick_does_not_look_at_is_refused() {
+    use pb::PickPolicy::{ConsistentHash, Random, Unspecified, Weighted, ZoneFirst};
     let among = pb::ResolveRequest {
         service: "payments".into(),
         ..pb::ResolveRequest::default()
@@ -238,7 +239,6 @@ fn what_the_policy_of_a_pick_does_not_look_at_is_refused() {
         caller_region: region.into(),
     };
     let field = |message: pb::PickRequest| Pick::try_from(message).unwrap_err().field().to_owned();
-    use pb::PickPolicy::{ConsistentHash, Random, Unspecified, Weighted, ZoneFirst};
     assert_eq!(field(pick(Random, b"k", "", "")), "hash_key");
     assert_eq!(field(pick(ZoneFirst, b"k", "z", "")), "hash_key");
     assert_eq!(field(pick(ConsistentHash, b"", "", "")), "hash_key");
