@@ -149,6 +149,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_of_a_member_that_has_gone_is_not_found() {
+        let (old, new) = (id(2), id(3));
+        for request in [
+            MemberRequest::Promote(old),
+            MemberRequest::Demote(old),
+            MemberRequest::Replace { old, new },
+        ] {
+            let next = Tries::new(&request).answered(Err(ChangeError::NotFound));
+            assert!(
+                matches!(next, Next::Answer(Err(Error::MemberNotFound { .. }))),
+                "{next:?}"
+            );
+        }
+    }
+
+    #[test]
     fn leadership_is_not_transferred_twice() {
         let request = MemberRequest::TransferLeader(None);
         let next = Tries::new(&request).answered(Err(unknown()));
