@@ -9,6 +9,7 @@ use quorate_proto::registry::{
     self as pb, leases_client::LeasesClient, registry_client::RegistryClient, write_batch_request as batch,
 };
 use quorate_tests::{Cluster, Load, Member, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, figure, seed, service};
+use tokio::time::Instant;
 use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{exactly_once::write::Write, wire};
@@ -206,7 +207,9 @@ async fn a_batch_has_an_outcome_for_each_item_and_each_item_takes_effect_once() 
         key: key(lease_id, 1, 1),
     };
     let mut registry = wire::registry(follower).await;
+    let started = Instant::now();
     let answer = registry.write_batch(message.clone()).await.unwrap().into_inner();
+    let took = started.elapsed();
     let words: Vec<&str> = answer.outcomes.iter().map(word).collect();
     assert_eq!(
         (words.len(), words[13], words[77]),
@@ -217,7 +220,10 @@ async fn a_batch_has_an_outcome_for_each_item_and_each_item_takes_effect_once() 
     revisions.sort_unstable();
     assert_eq!(answer.header.map(|header| header.revision), revisions.last().copied());
     revisions.dedup();
-    figure(format_args!("1,000 items in {} log entries", revisions.len()));
+    figure(format_args!(
+        "1,000 items in {} log entries in {took:?}",
+        revisions.len()
+    ));
     assert!(revisions.len() > 1, "it fits one entry: {revisions:?}");
 
     let left = left_behind(&cluster).await;
@@ -251,7 +257,12 @@ async fn items_of_one_instance_take_effect_in_their_order() {
     }
     let mut registry = wire::registry(follower).await;
     let message = pb::WriteBatchRequest { items, key: None };
+    let started = Instant::now();
     let answer = registry.write_batch(message).await.unwrap().into_inner();
+    figure(format_args!(
+        "104 items of two instances, one after the other, in {:?}",
+        started.elapsed()
+    ));
     assert!(answer.outcomes.iter().all(|outcome| word(outcome) == "done"));
     let found = left_behind(&cluster).await;
     let values: Vec<_> = found.iter().map(write::value).collect();
