@@ -8,11 +8,13 @@ use quorate_state::{Change, Effect, Mutated, Mutation, Rejection};
 use crate::{Error, Registration};
 
 mod packing;
+mod room;
 mod run;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use packing::{Entry, Packed, Packing};
+pub(crate) use room::part_by_room;
 pub(crate) use run::Run;
 
 /// A write of one instance.
@@ -50,7 +52,7 @@ pub enum Write {
 /// A write that was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Done {
-    /// The revision of the instance's last change; of the log entry, if the instance is gone.
+    /// The revision of the instance's last change; of the log entry that answers it, if the instance is gone.
     pub revision: Revision,
     /// The generation of the registration; absent if the instance is gone.
     pub generation: Option<Generation>,

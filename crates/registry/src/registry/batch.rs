@@ -8,7 +8,7 @@ use quorate_state::Mutation;
 use super::{Registry, Shared};
 use crate::{
     Answer, Error, Outcomes, Write,
-    batch::{Entry, Packed, Packing, Run, common_failure},
+    batch::{Entry, Packed, Packing, Run, common_failure, part_by_room},
     deadline::Deadline,
 };
 
@@ -63,22 +63,9 @@ impl Registry {
         deadline: &Deadline,
     ) -> Result<(Entry, Outcomes), Error> {
         let makes_room = |mutation: &Mutation| matches!(mutation, Mutation::Deregister { .. });
-        let mut refused = Outcomes::new();
         if once.is_some() || mutations.iter().any(|(_, mutation)| makes_room(mutation)) {
-            return Ok((mutations, refused));
+            return Ok((mutations, Outcomes::new()));
         }
-        let mut rest = Entry::with_capacity(mutations.len());
-        for (place, mutation) in mutations {
-            let room = match &mutation {
-                Mutation::Register { key, .. } => self.check_room(key, deadline).await,
-                Mutation::Update { .. } | Mutation::Deregister { .. } | Mutation::SetAvailability { .. } => Ok(()),
-            };
-            match room {
-                Ok(()) => rest.push((place, mutation)),
-                Err(error @ Error::Rejected(_)) => drop(refused.insert(place, Err(error))),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((rest, refused))
+        part_by_room(mutations, &self.shared.reader, deadline).await
     }
 }
