@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use quorate_consensus::{Applied, ProposeError};
 use quorate_model::MemberId;
+use quorate_state::{Limit, Outcome, Rejection};
 
 use crate::{Error, backoff::Backoff, deadline::Deadline, quorum::Quorum};
 
@@ -49,7 +50,10 @@ impl<Q: Quorum> Route<Q> {
         loop {
             let tried = self.attempt(hint, command.clone(), deadline).await;
             match tried {
-                Ok(applied) => return Ok(applied),
+                Ok(applied) => match unknown {
+                    Some(problem) if !is_last_word(&applied.outcome) => return Err(outcome_unknown(problem)),
+                    Some(_) | None => return Ok(applied),
+                },
                 Err(Failure::NotLeader(next)) => hint = next,
                 Err(Failure::Final(Error::OutcomeUnknown { problem })) if repeat == Repeat::Harmless => {
                     (hint, unknown) = (None, Some(problem));
@@ -83,6 +87,49 @@ impl<Q: Quorum> Route<Q> {
             let known = deadline.wait_for(self.quorum.leader_known()).await;
             known.map_err(|_| Error::NoLeader)?;
         }
+    }
+}
+
+/// Whether what a repetition came to says what the command comes to that may have been appended before.
+fn is_last_word(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Rejected(rejection) => is_remembered(rejection),
+        Outcome::Batch(items) => items.iter().all(|item| item.as_ref().err().is_none_or(is_remembered)),
+        Outcome::Founded
+        | Outcome::MemberAllocated(_)
+        | Outcome::Mutated(_)
+        | Outcome::LeaseGranted { .. }
+        | Outcome::LeaseRevoked { .. }
+        | Outcome::OverrideSet { .. }
+        | Outcome::OverrideCleared { .. }
+        | Outcome::OverridesExpired { .. }
+        | Outcome::SettingsSet { .. } => true,
+    }
+}
+
+/// Whether a rejection says that the same command was rejected before and will be. It does not where the outcome of the
+/// first may have been forgotten, or where that one may find room yet.
+fn is_remembered(rejection: &Rejection) -> bool {
+    match rejection {
+        Rejection::LeaseNotFound | Rejection::SequenceTooOld { .. } => false,
+        Rejection::LimitExceeded { limit } => match limit {
+            Limit::Leases | Limit::KeptOutcomesPerLease | Limit::KeptOutcomes => false,
+            Limit::InstancesPerService
+            | Limit::InstancesPerCluster
+            | Limit::InstanceLen
+            | Limit::MemberIds
+            | Limit::Overrides
+            | Limit::ServiceSettings
+            | Limit::BatchItems => true,
+        },
+        Rejection::Invalid { .. }
+        | Rejection::AlreadyExists { .. }
+        | Rejection::StaleGeneration { .. }
+        | Rejection::NotFound
+        | Rejection::NotFounded
+        | Rejection::AlreadyFounded { .. }
+        | Rejection::KeyReused
+        | Rejection::NotReserved => true,
     }
 }
 

@@ -97,6 +97,40 @@ async fn what_may_have_been_appended_is_not_said_to_be_undone_by_a_later_refusal
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_been_appended_is_not_said_to_be_undone_by_what_is_forgotten() {
+    let rejected = |rejection| Outcome::Rejected(rejection);
+    let item = |rejection| Outcome::Batch(vec![Err(rejection)]);
+    let over = |limit| Rejection::LimitExceeded { limit };
+    let window_start = 9_u64.try_into().unwrap();
+    for (outcome, is_last_word) in [
+        (rejected(Rejection::LeaseNotFound), false),
+        (rejected(Rejection::SequenceTooOld { window_start }), false),
+        (rejected(over(Limit::Leases)), false),
+        (item(over(Limit::KeptOutcomes)), false),
+        (item(over(Limit::KeptOutcomesPerLease)), false),
+        (item(over(Limit::InstancesPerService)), true),
+        (item(Rejection::NotFound), true),
+        (Outcome::Batch(vec![]), true),
+    ] {
+        let applied = Applied { outcome, ..applied(7) };
+        let (script, _) = Script::new(Some(2));
+        script.answer_proposals([unknown(), Ok(applied.clone())]);
+        let found = propose_so(&script, Repeat::Harmless, LONG).await;
+        let expected = if is_last_word {
+            Ok(applied.clone())
+        } else {
+            outcome_unknown()
+        };
+        assert_eq!(found, expected);
+
+        // Where nothing was appended before, it is an answer like any other.
+        let (script, _) = Script::new(Some(2));
+        script.answer_proposals([not_leader(None), Ok(applied.clone())]);
+        assert_eq!(propose_so(&script, Repeat::Harmless, LONG).await, Ok(applied));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_may_have_been_appended_stays_unknown_when_time_is_over() {
     let (script, _) = Script::new(Some(2));
     script.answer_proposals([unknown()]);
