@@ -39,7 +39,8 @@ pub struct Header {
     pub member_id: MemberId,
     /// The raft term that it was in.
     pub term: Term,
-    /// A change: the revision at which it took effect. A read: the revision of the state that was read.
+    /// A change: a revision at which it has taken effect; the one at which it did, unless it is answered to a repetition
+    /// of the write. A read: the revision of the state that was read.
     pub revision: Revision,
     /// The leader as that member knows it, if it knows one.
     pub leader: Option<Leader>,

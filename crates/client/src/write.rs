@@ -27,7 +27,8 @@ enum Deed {
 /// What an item of a batch came to that was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
-    /// The revision at which it was carried out.
+    /// The revision of the last change of the instance: of this write, or, if it changed nothing, of one before. For an
+    /// instance that is gone, a revision at which it was: a repetition is told a later one than the first attempt.
     pub revision: Revision,
     /// The generation of the registration; absent for an instance that was taken out.
     pub generation: Option<Generation>,

@@ -30,7 +30,8 @@ pub struct Header {
     pub member_id: MemberId,
     /// The term that it was in.
     pub term: Term,
-    /// A write: the revision at which it took effect. A read: that of the state that was read.
+    /// A write: the revision of the entry that answers it, by which it has taken effect. A read: that of the state that
+    /// was read.
     pub revision: Revision,
     /// The leader as the member knows it.
     pub leader: Option<Leader>,

@@ -14,7 +14,8 @@ pub struct ResponseHeader {
     /// The raft term that the member was in.
     #[prost(uint64, tag = "4")]
     pub term: u64,
-    /// A write: the revision at which it took effect. A read: the revision of the state that was read.
+    /// A write: a revision at which it has taken effect; the one at which it did, unless this answers a repetition of it.
+    /// A read: the revision of the state that was read.
     #[prost(uint64, tag = "5")]
     pub revision: u64,
     /// The leader as this member knows it; 0 if it knows none.
