@@ -53,6 +53,19 @@ pub(crate) struct LeaseRoom {
     pub(crate) kept_per_lease: usize,
 }
 
+// === impl KeptKey ===
+
+impl KeptKey {
+    /// The place of the outcome of the item `part` of the write that `key` names.
+    pub(crate) fn new(key: &RequestKey, part: u32) -> Self {
+        Self {
+            lease: key.lease(),
+            sequence: key.sequence(),
+            part,
+        }
+    }
+}
+
 // === impl HeldLease ===
 
 impl HeldLease {

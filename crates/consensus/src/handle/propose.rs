@@ -47,9 +47,9 @@ impl Consensus {
     }
 
     pub(crate) async fn propose_here(&self, command: Bytes, time_left: Duration) -> Result<Applied, ProposeError> {
-        self.check(&command)?;
         let unknown = |problem: String| ProposeError::OutcomeUnknown(problem);
         let deadline = Instant::now() + time_left;
+        self.check(&command, deadline).await?;
         let len = u32::try_from(command.len()).unwrap_or(u32::MAX);
         let room = timeout_at(deadline, self.proposed_bytes.acquire_many(len)).await;
         let room = room.map_err(|_| ProposeError::TimedOut)?;
@@ -83,7 +83,7 @@ impl Consensus {
 
     /// What is appended is applied by all members, and a member that cannot read it stops: nothing else may get in,
     /// whoever sent it. Nor may what makes the state grow, while a voter has no room for it.
-    fn check(&self, command: &Bytes) -> Result<(), ProposeError> {
+    async fn check(&self, command: &Bytes, deadline: Instant) -> Result<(), ProposeError> {
         if command.len() > LOG_ENTRY_LEN_MAX {
             let len = command.len();
             return Err(ProposeError::Refused(format!(
@@ -92,8 +92,8 @@ impl Consensus {
         }
         match Command::decode(command) {
             Ok(command) if command.grows() => match self.read_only_here() {
-                Some(reason) => Err(ProposeError::ReadOnly(reason)),
-                None => Ok(()),
+                Some(reason) if !self.is_repetition(&command, deadline).await => Err(ProposeError::ReadOnly(reason)),
+                Some(_) | None => Ok(()),
             },
             // A value that is not allowed is an outcome like others.
             Ok(_) | Err(CommandError::Invalid(_)) => Ok(()),
@@ -101,6 +101,13 @@ impl Consensus {
                 "the leader cannot read the command: {error}"
             ))),
         }
+    }
+
+    /// Whether all that would make the state grow has been done before: whoever asks again is to hear what came of it.
+    /// Looks when what is in the log by now is applied.
+    async fn is_repetition(&self, command: &Command, deadline: Instant) -> bool {
+        let applied = timeout_at(deadline, self.wait_applied(self.status().last_log)).await;
+        matches!(applied, Ok(Ok(()))) && self.view().is_repetition(command)
     }
 
     /// Waits until somebody else has led for a while, in a later term than now: `leader` may have been named by one

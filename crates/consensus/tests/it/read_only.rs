@@ -1,8 +1,8 @@
 //! While a voter is short of disk, nothing that makes the state grow gets in, whoever it comes from.
 
 use quorate_consensus::{ProposeError, Retention};
-use quorate_model::{JoinNonce, MemberId};
-use quorate_state::{Command, Mutation};
+use quorate_model::{JoinNonce, LeaseId, LeaseTtl, MemberId, RequestKey, Sequence};
+use quorate_state::{Command, Mutation, Outcome};
 
 use crate::{
     cluster::{Cluster, DEADLINE, eventually},
@@ -61,6 +61,49 @@ async fn while_a_voter_is_short_of_disk_only_what_does_not_grow_gets_in() {
         let node = cluster.node(id);
         cluster.read_index(id).await;
         assert_eq!(node.read_only(), None);
+    }
+}
+
+/// The registration as a write that takes effect once.
+fn once(register: Command, lease: LeaseId, sequence: u64) -> Command {
+    let Command::Mutate(mutation) = register else {
+        panic!("a registration is one mutation")
+    };
+    let sequence = Sequence::try_from(sequence).unwrap();
+    let key = RequestKey::new(lease, sequence, Sequence::FIRST).unwrap();
+    Command::Batch {
+        key: Some(key),
+        items: vec![(0, mutation)],
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_before_is_answered_again_while_a_voter_is_short_of_disk() {
+    let cluster = Cluster::patient(3).await;
+    let leader = cluster.leader().await;
+    let short = (1..=3).find(|id| *id != leader).unwrap();
+    let ask = async |command: &Command| {
+        let leader = leader.try_into().unwrap();
+        let proposed = cluster.node(short).propose(leader, command.encode().unwrap(), DEADLINE);
+        proposed.await.map(|applied| applied.outcome)
+    };
+    let grant = |incarnation: u64| Command::GrantLease {
+        owner: None,
+        incarnation: incarnation.try_into().unwrap(),
+        ttl: LeaseTtl::default(),
+        granted_at_ms: 0,
+    };
+    let Outcome::LeaseGranted { id, .. } = ask(&grant(1)).await.unwrap() else {
+        panic!("a lease is granted")
+    };
+    let write = once(long_register("web-1"), id, 1);
+    let first = ask(&write).await.unwrap();
+    report(&cluster, short, Some("there is too little space")).await;
+    assert_eq!(ask(&write).await, Ok(first));
+    assert!(matches!(ask(&grant(1)).await, Ok(Outcome::LeaseGranted { .. })));
+    for new in [grant(2), once(long_register("web-2"), id, 2)] {
+        let refused = ask(&new).await;
+        assert!(matches!(refused, Err(ProposeError::ReadOnly(_))), "{refused:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use quorate_consensus::Retention;
 use quorate_storage::MemoryDisk;
 
 use crate::{
-    cluster::{Cluster, DEADLINE, allocate, eventually},
+    cluster::{Cluster, allocate, eventually},
     replication::long_register,
 };
 

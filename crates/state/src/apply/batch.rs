@@ -31,11 +31,7 @@ pub(super) fn apply(state: &mut State, key: Option<&RequestKey>, items: &[(u32, 
 /// the world has gone on, and what could be done then may not be possible any more.
 fn once(state: &mut State, key: &RequestKey, part: u32, mutation: &Mutation, events: &mut Vec<Event>) -> ItemOutcome {
     let digest = mutation.digest();
-    let place = KeptKey {
-        lease: key.lease(),
-        sequence: key.sequence(),
-        part,
-    };
+    let place = KeptKey::new(key, part);
     if let Some(kept) = state.leases().kept(&place) {
         return if kept.digest == digest {
             kept.outcome.clone()

@@ -8,7 +8,7 @@ use quorate_model::{
 };
 
 use super::{Cluster, State};
-use crate::{HeldLease, Rejection, Service, ServiceOverrides, format::object_hash};
+use crate::{Command, HeldLease, Rejection, Service, ServiceOverrides, format::object_hash, leases::KeptKey};
 
 impl State {
     /// The index of the last applied log entry.
@@ -96,6 +96,19 @@ impl State {
     /// A lease, if it is there.
     pub fn lease(&self, id: LeaseId) -> Option<&HeldLease> {
         self.leases.get(id)
+    }
+
+    /// Whether `command` only asks again for what was done: it would get the outcome of the first time, and make
+    /// nothing grow.
+    pub fn is_repetition(&self, command: &Command) -> bool {
+        if let Command::GrantLease { owner, incarnation, .. } = command {
+            return self.leases.held_by(owner.as_ref(), *incarnation).is_some();
+        }
+        let Command::Batch { key: Some(key), items } = command else {
+            return false;
+        };
+        let mut growing = items.iter().filter(|(_, mutation)| mutation.grows());
+        growing.all(|(part, _)| self.leases.kept(&KeptKey::new(key, *part)).is_some())
     }
 
     /// How many leases there are.
