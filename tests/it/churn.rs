@@ -61,7 +61,7 @@ async fn members_come_go_and_change_without_a_session_noticing() {
     wait_for_members(&cluster, 3).await;
     workers.acknowledge(WARM, READY_WITHIN).await;
 
-    assert_unnoticed(workers.stop().await);
+    assert_unnoticed(&workers.stop().await);
     cluster.converge(SETTLED_WITHIN).await;
 }
 
@@ -92,11 +92,11 @@ async fn leaders_hand_over_and_members_are_rolled_without_a_session_noticing() {
         ));
         assert!(gap < GRACEFUL_GAP_MAX, "no write was acknowledged for {gap:?}");
     }
-    assert_unnoticed(report);
+    assert_unnoticed(&report);
     cluster.converge(SETTLED_WITHIN).await;
 }
 
-fn assert_unnoticed(report: Report) {
+fn assert_unnoticed(report: &Report) {
     figure(format_args!(
         "{} writes and {} reads, {} problems",
         report.writes,
