@@ -159,6 +159,50 @@ async fn filters_select_as_they_say() {
 }
 
 #[tokio::test]
+async fn one_instance_is_picked_by_a_policy_or_none_can_be() {
+    let cluster = Cluster::start(1).await;
+    for (id, weight, zone) in [("a", "1", "z1"), ("b", "0", "z2")] {
+        let flags = [
+            format!("--id={id}"),
+            format!("--weight={weight}"),
+            format!("--zone={zone}"),
+        ];
+        let flags = flags.iter().map(String::as_str);
+        let register: Vec<_> = ["register", "web", "--address=10.0.0.1", "--port=80"]
+            .into_iter()
+            .chain(flags)
+            .collect();
+        cluster.run_ok(&register).await;
+    }
+    for policy in [
+        &["--policy=random"][..],
+        &["--policy=round-robin"],
+        &["--policy=weighted"],
+        &["--policy=hash=session-7"],
+        &["--policy=zone", "--zone=z2"],
+    ] {
+        let picked = json(&cluster, &[&["pick", "web"], policy].concat()).await;
+        assert_fields(&picked, &["header", "instance", "serviceKnown"]);
+        assert_fields(&picked["instance"], INSTANCE);
+        assert_eq!(
+            picked["instance"]["id"], "a",
+            "{policy:?}: one of weight 0 is never picked"
+        );
+    }
+    let none = cluster
+        .run(&["pick", "web", "--availability=draining"])
+        .await
+        .exited_with(3);
+    none.said(&["no instance of the service web can be chosen"]);
+    let unknown = cluster.run(&["pick", "nobody"]).await.exited_with(3);
+    unknown.said(&["nobody has registered the service nobody"]);
+    cluster
+        .run(&["pick", "web", "--policy=least-load"])
+        .await
+        .exited_with(2);
+}
+
+#[tokio::test]
 async fn a_follower_answers_a_resolve_at_its_own_door() {
     let cluster = Cluster::start(3).await;
     cluster
