@@ -280,12 +280,14 @@ mod tests {
         Cli::try_parse_from(["quorate"].into_iter().chain(line.split_whitespace()))
     }
 
-    fn set(line: &str) -> Box<OverrideSetArgs> {
+    fn set(line: &str) -> OverrideSetArgs {
         match parse(line).unwrap().verb {
             Verb::Client(ClientVerb::Override(OverrideArgs {
                 verb: OverrideVerb::Set(args),
-            })) => args,
-            verb => panic!("{verb:?}"),
+            })) => *args,
+            verb @ (Verb::Server(_) | Verb::Dev(_) | Verb::Client(_) | Verb::Snapshot(_) | Verb::Completion(_)) => {
+                panic!("{verb:?}")
+            }
         }
     }
 
@@ -294,7 +296,9 @@ mod tests {
             Verb::Client(ClientVerb::Override(OverrideArgs {
                 verb: OverrideVerb::Clear(args),
             })) => args,
-            verb => panic!("{verb:?}"),
+            verb @ (Verb::Server(_) | Verb::Dev(_) | Verb::Client(_) | Verb::Snapshot(_) | Verb::Completion(_)) => {
+                panic!("{verb:?}")
+            }
         }
     }
 
@@ -342,7 +346,9 @@ mod tests {
             Verb::Client(ClientVerb::Service(ServiceArgs {
                 verb: ServiceVerb::Set(args),
             })) => args.patch(),
-            verb => panic!("{verb:?}"),
+            verb @ (Verb::Server(_) | Verb::Dev(_) | Verb::Client(_) | Verb::Snapshot(_) | Verb::Completion(_)) => {
+                panic!("{verb:?}")
+            }
         };
         let said = patch("service set web --guard-share 20% --default-ttl 30s --protect-minimum 2");
         assert_eq!(said.guard_share.unwrap().as_percent(), 20);
