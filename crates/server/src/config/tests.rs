@@ -119,13 +119,17 @@ fn a_node_can_join_in_the_place_of_a_member() {
     let three = Calling::Successor(3.try_into().unwrap());
     let flagged = flags(|flags| (flags.join, flags.replace) = (Some(vec!["a:1".to_owned()]), Some(3)));
     assert_eq!(successor(&flagged.load().unwrap()), three);
-    let from_environment = environment(&[("QUORATE_JOIN", "a:1"), ("QUORATE_REPLACE", "3")]);
+    let from_environment = environment(&[
+        ("QUORATE_DATA_DIR", "data"),
+        ("QUORATE_JOIN", "a:1"),
+        ("QUORATE_REPLACE", "3"),
+    ]);
     assert_eq!(successor(&from_environment.load().unwrap()), three);
 
     for text in [
-        "replace = 3\n",
-        "bootstrap = true\nreplace = 3\n",
-        "join = [\"a:1\"]\nlearner = true\nreplace = 3\n",
+        "data_dir = \"data\"\nreplace = 3\n",
+        "data_dir = \"data\"\nbootstrap = true\nreplace = 3\n",
+        "data_dir = \"data\"\njoin = [\"a:1\"]\nlearner = true\nreplace = 3\n",
     ] {
         let refused = file(text).load().unwrap_err();
         assert!(refused.contains("replace"), "{text}: {refused}");
