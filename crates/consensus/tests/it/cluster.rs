@@ -21,7 +21,11 @@ use quorate_consensus::{
 use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, LogIndex, MemberId};
 use quorate_state::Command;
 use quorate_storage::{MemoryDisk, OnFatal, Storage};
-use tokio::{io::DuplexStream, sync::mpsc, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf},
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 use tokio_stream::{StreamExt as _, wrappers::UnboundedReceiverStream};
 
 /// Longer than anything may take on a busy machine.
@@ -38,7 +42,12 @@ pub(crate) struct Network {
     refused: AtomicUsize,
     /// Every connection, with its two ends.
     relays: Mutex<Vec<(String, String, JoinHandle<()>)>>,
+    /// What is on its way there and does not arrive.
+    held: watch::Sender<BTreeSet<Way>>,
 }
+
+/// One direction of the connections that one member has opened to another: who opened them, to whom, and who speaks.
+type Way = (String, String, String);
 
 /// A member's way into the network.
 #[derive(Debug)]
@@ -132,6 +141,22 @@ impl Network {
         });
     }
 
+    /// From now on holds back what `speaker` says on the connections that `from` has opened to `to`.
+    pub(crate) fn hold(&self, from: u64, to: u64, speaker: u64) {
+        let way = [from, to, speaker].map(|id| address(id).to_string());
+        self.held.send_modify(|held| {
+            held.insert(way.into());
+        });
+    }
+
+    /// Lets all of that arrive.
+    pub(crate) fn release(&self, from: u64, to: u64, speaker: u64) {
+        let way = [from, to, speaker].map(|id| address(id).to_string());
+        self.held.send_modify(|held| {
+            held.remove(&way.into());
+        });
+    }
+
     /// How many connections were tried in vain so far.
     pub(crate) fn refused(&self) -> usize {
         self.refused.load(Ordering::Relaxed)
@@ -147,20 +172,46 @@ impl Network {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(io::ErrorKind::HostUnreachable.into());
         }
-        let (near, mut relay_near) = tokio::io::duplex(1 << 16);
-        let (mut relay_far, far) = tokio::io::duplex(1 << 16);
+        let (near, relay_near) = tokio::io::duplex(1 << 16);
+        let (relay_far, far) = tokio::io::duplex(1 << 16);
         let doors = self.doors.lock().unwrap();
         let door = doors.get(to).ok_or(io::ErrorKind::ConnectionRefused)?;
         door.send(far).map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        let way = |speaker: &str| (from.to_owned(), to.to_owned(), speaker.to_owned());
+        let (there, back, held) = (way(from), way(to), self.held.subscribe());
         let relay = tokio::spawn(async move {
+            let (from_near, to_near) = tokio::io::split(relay_near);
+            let (from_far, to_far) = tokio::io::split(relay_far);
             // An error is the end of a connection, which both sides notice.
-            let _ = tokio::io::copy_bidirectional(&mut relay_near, &mut relay_far).await;
+            let _ = tokio::try_join!(
+                carry(from_near, to_far, there, held.clone()),
+                carry(from_far, to_near, back, held)
+            );
         });
         self.relays
             .lock()
             .unwrap()
             .push((from.to_owned(), to.to_owned(), relay));
         Ok(Box::pin(near))
+    }
+}
+
+/// Carries bytes, unless their way is held, until one end is closed.
+async fn carry(
+    mut source: ReadHalf<DuplexStream>,
+    mut sink: WriteHalf<DuplexStream>,
+    way: Way,
+    mut held: watch::Receiver<BTreeSet<Way>>,
+) -> io::Result<()> {
+    let mut bytes = vec![0; 1 << 14];
+    loop {
+        let len = source.read(&mut bytes).await?;
+        if len == 0 {
+            return sink.shutdown().await;
+        }
+        // Nobody lets it go when the network is gone.
+        let _ = held.wait_for(|held| !held.contains(&way)).await;
+        sink.write_all(&bytes[..len]).await?;
     }
 }
 

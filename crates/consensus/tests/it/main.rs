@@ -11,5 +11,6 @@ mod log_time;
 mod network;
 mod peers_memory;
 mod read_only;
+mod reads;
 mod replication;
 mod snapshots;
