@@ -291,8 +291,9 @@ impl RaftNetworkV2<TypeConfig> for PeerClient {
         let mut client = self.client.clone();
         let call = client.pre_vote(wire::vote_request_to_wire(&request));
         let response = self.unary(&option, call, wire::vote_response_from_wire).await?;
-        let following = response.vote.leader_id.term;
-        self.counted(before, response, Some(following))
+        // A vote that is not committed is for no leader: a mere candidate has nobody remove anything.
+        let following = response.vote.committed.then_some(response.vote.leader_id.term);
+        self.counted(before, response, following)
     }
 
     async fn full_snapshot(
