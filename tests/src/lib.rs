@@ -23,10 +23,12 @@ mod loopback;
 mod member;
 mod process;
 mod random;
+pub mod record;
 mod report;
 mod values;
 mod volume;
 mod workers;
+pub mod workload;
 
 pub use cluster::{Cluster, SETTLED_WITHIN};
 pub use command::{Finished, run, run_example, run_with};
