@@ -339,6 +339,14 @@ impl Operation {
     pub fn is_acknowledged(&self) -> bool {
         matches!(self.outcome, Outcome::Done(_))
     }
+
+    /// A revision at which the write that was acknowledged is in the log.
+    pub fn acknowledged_at(&self) -> Option<u64> {
+        match &self.outcome {
+            Outcome::Done(done) => done.header.map(|header| header.revision).or(done.revision),
+            Outcome::Shown(_) | Outcome::Refused(_) | Outcome::NotDone | Outcome::Unknown => None,
+        }
+    }
 }
 
 // === impl Deed ===

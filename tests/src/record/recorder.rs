@@ -21,6 +21,8 @@ pub struct Recorder {
 #[derive(Debug, Default)]
 struct Page {
     record: Record,
+    /// The places of those that were acknowledged, in the order in which they were.
+    acknowledged: Vec<usize>,
     /// Moments so far.
     moments: u64,
     batches: u64,
@@ -64,6 +66,9 @@ impl Recorder {
         let operation = &mut page.record.operations[place];
         operation.returned = Some(returned);
         operation.outcome = outcome;
+        if operation.is_acknowledged() {
+            page.acknowledged.push(place);
+        }
     }
 
     /// A number for a batch that no other batch has.
@@ -85,9 +90,14 @@ impl Recorder {
 
     /// How many writes have been acknowledged so far.
     pub fn acknowledged(&self) -> usize {
+        self.page().acknowledged.len()
+    }
+
+    /// The writes that have been acknowledged, but for the first so many.
+    pub fn acknowledged_after(&self, count: usize) -> Vec<Operation> {
         let page = self.page();
-        let operations = page.record.operations.iter();
-        operations.filter(|operation| operation.is_acknowledged()).count()
+        let places = page.acknowledged.iter().skip(count);
+        places.map(|place| page.record.operations[*place].clone()).collect()
     }
 
     fn page(&self) -> MutexGuard<'_, Page> {

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use quorate_model::{Identity, JoinNonce};
 
 use super::{LogStore, Slot, UnitMeter, take_bytes};
-use crate::{data_dir::Format, watermark::WatermarkSlot};
+use crate::{data_dir::Format, mark::Mark, watermark::WatermarkSlot};
 
 /// The disk of one node, in memory: log, watermark and snapshots.
 #[derive(Debug, Clone, Default)]
@@ -195,6 +195,38 @@ impl MemoryDisk {
             .collect()
     }
 
+    /// The first and the last index that would be there after a power loss; of a log that was purged as a whole, the
+    /// last is the last that was purged. Nothing, if there never was any.
+    pub fn durable_indexes(&self) -> Option<(u64, u64)> {
+        let disk = self.lock();
+        let records = &disk.durable.records;
+        let purged = disk.durable.purged();
+        let first = records.keys().next().copied().or(purged.map(|purged| purged + 1))?;
+        let last = records.keys().next_back().copied().max(purged)?;
+        Some((first, last))
+    }
+
+    /// What is missing between the part of the log that was purged and the rest of it, if anything is: a power loss
+    /// would leave a log that does not open.
+    pub fn durable_gap(&self) -> Option<String> {
+        let disk = self.lock();
+        let first = *disk.durable.records.keys().next()?;
+        let purged = disk.durable.purged();
+        let wanted = purged.map_or(0, |purged| purged + 1);
+        (first > wanted).then(|| format!("its log begins at {first}, and was purged up to {purged:?}"))
+    }
+
+    /// Whether a power loss would leave a slot as it is.
+    pub fn is_durable(&self, slot: Slot) -> bool {
+        let disk = self.lock();
+        disk.durable.slots.get(&slot) == disk.visible.slots.get(&slot)
+    }
+
+    /// Whether syncs fail, or are about to.
+    pub fn is_failing(&self) -> bool {
+        self.lock().failure.is_some()
+    }
+
     /// The durable value of a slot: what a power loss would leave.
     pub fn durable_slot(&self, slot: Slot) -> Option<Bytes> {
         self.lock().durable.slots.get(&slot).cloned()
@@ -253,6 +285,12 @@ impl Disk {
 // === impl Image ===
 
 impl Image {
+    /// The last index that was purged.
+    fn purged(&self) -> Option<u64> {
+        let mark = Mark::open(self.slots.get(&Slot::Purged)?).ok()?;
+        Some(mark.index)
+    }
+
     fn apply(&mut self, write: &Write) {
         match write {
             Write::Put(index, value) => drop(self.records.insert(*index, value.clone())),

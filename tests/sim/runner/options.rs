@@ -1,0 +1,163 @@
+//! What is to be run: from the environment, since `cargo test` gives all test programs the same arguments.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    ops::Range,
+    path::{Path, PathBuf},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use super::{COMMAND, say};
+use crate::verdict::{Total, Verdict};
+
+/// Runs one seed in this process.
+pub(super) const ONE: &str = "--one-seed";
+
+/// Which seeds: `A..B`, or one.
+const SEEDS: &str = "QUORATE_SEEDS";
+
+/// Where the sum is written as JSON. What came of each seed is kept beside it, so that a run that was interrupted goes
+/// on where it ended.
+const EVIDENCE: &str = "QUORATE_SIM_EVIDENCE";
+
+/// How many processes at a time.
+const PROCESSES: &str = "QUORATE_SIM_PROCESSES";
+
+/// The committed version that is run, for the evidence.
+const COMMIT: &str = "QUORATE_COMMIT";
+
+/// The seeds of a run of CI.
+const SET: Range<u64> = 1..61;
+
+/// The seeds of a run without optimisation, which is many times slower: that it works at all.
+const SMALL_SET: Range<u64> = 1..5;
+
+/// The profile in which the set of CI is run.
+const PROFILE: &str = "sim";
+
+/// What is to be run.
+pub(super) struct Options {
+    /// Only this one, in this process.
+    pub(super) one: Option<u64>,
+    pub(super) seeds: Range<u64>,
+    /// Whether the seeds are enough for the committed table of faults.
+    pub(super) is_set: bool,
+    pub(super) processes: usize,
+    evidence: Option<PathBuf>,
+}
+
+// === impl Options ===
+
+impl Options {
+    /// Reads them; nothing, if nothing is to be run.
+    pub(super) fn read() -> Result<Option<Self>, String> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let one = match &arguments[..] {
+            [flag, seed] if flag == ONE => Some(seed.parse().map_err(|_| format!("{seed:?} is no seed"))?),
+            arguments if is_other(arguments) => return Ok(None),
+            _ => None,
+        };
+        let given = variable(SEEDS).map(|text| parse_seeds(&text)).transpose()?;
+        let seeds = given.unwrap_or(if is_optimised() { SET } else { SMALL_SET });
+        let processes = match variable(PROCESSES) {
+            Some(text) => text.parse().map_err(|_| format!("{PROCESSES} is a number, and not {text:?}"))?,
+            None => available_parallelism().map_or(1, usize::from),
+        };
+        let evidence = variable(EVIDENCE).map(PathBuf::from);
+        Ok(Some(Self {
+            one,
+            is_set: seeds.end - seeds.start >= 50,
+            seeds,
+            processes: processes.max(1),
+            evidence,
+        }))
+    }
+
+    /// What came of the seeds of an interrupted run.
+    pub(super) fn known(&self) -> BTreeMap<u64, Verdict> {
+        let Some(path) = self.kept_in() else {
+            return BTreeMap::new();
+        };
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let values = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let verdicts = values.filter_map(|value| Verdict::from_json(&value));
+        let wanted = verdicts.filter(|verdict| self.seeds.contains(&verdict.seed));
+        wanted.map(|verdict| (verdict.seed, verdict)).collect()
+    }
+
+    /// Keeps what came of a seed, for a run that goes on after this one.
+    pub(super) fn keep(&self, verdict: &Verdict) {
+        let Some(path) = self.kept_in() else {
+            return;
+        };
+        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+        let kept = file.and_then(|mut file| writeln!(file, "{}", verdict.to_json()));
+        if let Err(error) = kept {
+            say(&format!("what came of seed {} is not kept in {}: {error}", verdict.seed, path.display()));
+        }
+    }
+
+    /// Writes the sum, if it was asked for.
+    pub(super) fn report(&self, total: &Total, took: Duration) {
+        let Some(path) = &self.evidence else {
+            return;
+        };
+        let Range { start, end } = self.seeds;
+        let report = json!({
+            "command": format!("{SEEDS}={start}..{end} {COMMAND}"),
+            "commit": variable(COMMIT).unwrap_or_else(|| "unknown".to_owned()),
+            "processors": available_parallelism().map_or(1, usize::from),
+            "secondsOfTheLastRun": took.as_secs(),
+            "total": total.to_json(),
+        });
+        let text = serde_json::to_string_pretty(&report).expect("JSON of ours");
+        if let Err(error) = fs::write(path, text + "\n") {
+            say(&format!("the sum is not written to {}: {error}", path.display()));
+        }
+    }
+
+    fn kept_in(&self) -> Option<PathBuf> {
+        self.evidence.as_deref().map(|path| path.with_extension("jsonl"))
+    }
+}
+
+/// Whether `cargo test` was asked for other tests, or for a list of them.
+fn is_other(arguments: &[String]) -> bool {
+    let lists = arguments.iter().any(|argument| argument == "--list" || argument == "--ignored");
+    let mut names = arguments.iter().filter(|argument| !argument.starts_with('-'));
+    lists || names.any(|name| !"simulation".contains(name.as_str()) && name.parse::<u64>().is_err())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let number = |text: &str| {
+        let parsed = text.trim().parse::<u64>();
+        parsed.map_err(|_| format!("{SEEDS} is a seed or A..B, and not {text:?}"))
+    };
+    let range = match text.split_once("..") {
+        Some((start, end)) => number(start)?..number(end)?,
+        None => {
+            let seed = number(text)?;
+            seed..seed.saturating_add(1)
+        }
+    };
+    if range.is_empty() {
+        return Err(format!("{SEEDS}={text} names no seed: the end of A..B is not run itself"));
+    }
+    Ok(range)
+}
+
+/// Whether this program was built in the profile that is fast enough.
+fn is_optimised() -> bool {
+    let program = std::env::current_exe().unwrap_or_default();
+    let folders = program.ancestors().filter_map(Path::file_name);
+    folders.take(4).any(|folder| folder == PROFILE)
+}

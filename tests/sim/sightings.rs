@@ -1,0 +1,112 @@
+//! What the members say of themselves, seen by one who asks all of them all the time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use quorate_client::{Answer, Builder, Client, Role, Status};
+
+use crate::network::client_door;
+
+/// Between two questions to one member.
+const PERIOD: Duration = Duration::from_millis(150);
+
+/// What was seen. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sightings(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// The last that each host said, and when.
+    newest: BTreeMap<usize, (Duration, Answer<Status>)>,
+    /// The highest term that each member has said that it is in.
+    terms: BTreeMap<u64, u64>,
+    /// The hash of each state that anybody has told, and who did.
+    hashes: BTreeMap<u64, (String, u64)>,
+    /// Comparisons of hashes that members told of the same state.
+    compared: u64,
+    problems: BTreeSet<String>,
+    /// Whether a member has said that the cluster is read-only.
+    read_only: bool,
+}
+
+// === impl Sightings ===
+
+impl Sightings {
+    /// Asks a host for ever.
+    pub(crate) async fn look(self, host: usize, name: Arc<str>, builder: Builder) -> turmoil::Result {
+        let builder = builder.endpoints([client_door(&name)]).discover(false);
+        let client: Client = builder.deadline(Duration::from_millis(500)).build()?;
+        loop {
+            if let Ok(answer) = client.status().await {
+                let now = turmoil::sim_elapsed().unwrap_or_default();
+                self.lock().note(host, now, answer);
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    /// The last that a host said, if it is not older than `since`.
+    pub(crate) fn of(&self, host: usize, since: Duration) -> Option<Answer<Status>> {
+        let seen = self.lock();
+        let (at, answer) = seen.newest.get(&host)?;
+        (*at >= since).then(|| answer.clone())
+    }
+
+    /// The host that said most lately that it leads.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        let seen = self.lock();
+        let leaders = seen.newest.iter().filter(|(_, (_, it))| it.value.role == Role::Leader);
+        leaders
+            .max_by_key(|(_, (at, it))| (it.header.term, *at))
+            .map(|(host, _)| *host)
+    }
+
+    /// Whether a member has said that the cluster is read-only since this was asked last.
+    pub(crate) fn take_read_only(&self) -> bool {
+        std::mem::take(&mut self.lock().read_only)
+    }
+
+    /// How often two members told of the same state, and what they told that cannot be.
+    pub(crate) fn verdict(&self) -> (u64, Vec<String>) {
+        let seen = self.lock();
+        (seen.compared, seen.problems.iter().cloned().collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Seen ===
+
+impl Seen {
+    fn note(&mut self, host: usize, now: Duration, answer: Answer<Status>) {
+        let (member, term) = (answer.header.member_id.get(), answer.header.term.get());
+        let highest = self.terms.entry(member).or_default();
+        if term < *highest {
+            let problem = format!("member {member} is in term {term} at {now:?}, and was in term {highest} before");
+            self.problems.insert(problem);
+        }
+        *highest = term.max(*highest);
+        self.read_only |= answer.value.read_only.is_some();
+        self.compare(member, &answer);
+        self.newest.insert(host, (now, answer));
+    }
+
+    fn compare(&mut self, member: u64, answer: &Answer<Status>) {
+        let (revision, hash) = (answer.header.revision.get(), answer.value.state_hash.to_string());
+        match self.hashes.get(&revision) {
+            None => drop(self.hashes.insert(revision, (hash, member))),
+            Some((known, teller)) if *known != hash => {
+                let problem = format!(
+                    "at revision {revision} member {member} has the state {hash}, and member {teller} had {known}"
+                );
+                self.problems.insert(problem);
+            }
+            Some((_, teller)) => self.compared += u64::from(*teller != member),
+        }
+    }
+}
