@@ -17,6 +17,7 @@ mod failover;
 mod flips;
 mod full_disk;
 mod grpc;
+mod judged;
 mod links;
 mod members_change;
 mod members_departure;

@@ -3,7 +3,8 @@
 //! [`Cluster`] runs real `quorate` processes, each [`Member`] in a directory of its own; [`run`] runs a command
 //! to its end; [`Load`] writes all the time and [`History::check`] tells whether an acknowledged write was
 //! lost. [`eventually`] is the only way to wait: for a condition, with a deadline, saying what was seen last.
-//! Nothing outlives the test: all processes are killed and all directories removed, also when a test panics,
+//! A [`workload`] does all sorts of things at random and takes down what it is told, and the [`checker`] judges whether
+//! that [`record`] can be true. Nothing outlives the test: all processes are killed and all directories removed, also when a test panics,
 //! and a failing test shows the last lines of every member's log.
 //!
 //! A test whose environment lacks something it needs calls [`skip`] and returns: skipped tests are counted
