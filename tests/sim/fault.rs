@@ -135,6 +135,26 @@ impl Kind {
         Self::FarBehind,
     ];
 
+    /// Whether it takes a relay.
+    pub(crate) const fn is_of_relay(self) -> bool {
+        matches!(self, Self::LateRequests | Self::RepeatedRequests)
+    }
+
+    /// Whether it lasts until the cluster has come to something: it must leave a quorum.
+    pub(crate) const fn is_open_ended(self) -> bool {
+        matches!(
+            self,
+            Self::TornWrite
+                | Self::FailingDisk
+                | Self::FullDisk
+                | Self::Stop
+                | Self::Replacement
+                | Self::Learner
+                | Self::Demotion
+                | Self::FarBehind
+        )
+    }
+
     /// Its name in reports.
     pub(crate) const fn name(self) -> &'static str {
         match self {

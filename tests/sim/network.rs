@@ -34,6 +34,7 @@ pub(crate) struct Door {
 pub(crate) struct Wire {
     gate: Gate,
     relay: Option<Arc<Relay>>,
+    may_repeat: bool,
 }
 
 /// A connection that stands still while the gate of its node is closed.
@@ -90,7 +91,17 @@ impl Listener for Door {
 impl Wire {
     /// Connections of a node behind `gate`, whose messages go through `relay` if there is one.
     pub(crate) fn new(gate: Gate, relay: Option<Arc<Relay>>) -> Self {
-        Self { gate, relay }
+        Self {
+            gate,
+            relay,
+            may_repeat: true,
+        }
+    }
+
+    /// Connections whose requests may not come twice.
+    pub(crate) fn without_copies(mut self) -> Self {
+        self.may_repeat = false;
+        self
     }
 
     async fn open(self, address: DoorAddress) -> io::Result<BoxIo> {
@@ -101,7 +112,7 @@ impl Wire {
         }) as BoxIo;
         match self.relay {
             None => Ok(io),
-            Some(relay) => relay.through(io).await,
+            Some(relay) => relay.through(io, self.may_repeat).await,
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Host {
     seed: u64,
     rate: Rate,
     config_file: Arc<Path>,
-    relay: Arc<Relay>,
+    relay: Option<Arc<Relay>>,
     state: Arc<Mutex<State>>,
 }
 
@@ -82,7 +82,7 @@ struct NodeClock {
 
 impl Host {
     /// A host that waits until it is told to start. `number` is its place among the hosts.
-    pub(crate) fn new(number: usize, seed: u64, rate: Rate, config_file: &Path, relay: &Arc<Relay>) -> Self {
+    pub(crate) fn new(number: usize, seed: u64, rate: Rate, config_file: &Path, relay: Option<&Arc<Relay>>) -> Self {
         let disk = MemoryDisk::new();
         disk.set_free_bytes(FREE_BYTES);
         Self {
@@ -92,7 +92,7 @@ impl Host {
             seed: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(number as u64),
             rate,
             config_file: config_file.into(),
-            relay: Arc::clone(relay),
+            relay: relay.cloned(),
             state: Arc::new(Mutex::new(State {
                 start: Start::Later,
                 runs: 0,
@@ -196,7 +196,7 @@ impl Host {
             disk: Disk::Memory(self.disk.clone()),
             client_door: Box::new(Door::open(CLIENT_PORT, &self.gate).await?),
             peer_door: Box::new(Door::open(PEER_PORT, &self.gate).await?),
-            connector: Arc::new(Wire::new(self.gate.clone(), Some(Arc::clone(&self.relay)))),
+            connector: Arc::new(Wire::new(self.gate.clone(), self.relay.clone())),
             clock: Arc::new(NodeClock {
                 began: Instant::now(),
                 origin: Duration::from_secs(self.seed % 100_000),

@@ -19,6 +19,9 @@ const FAULTS: usize = 14;
 /// How many hosts there are beyond the first members, for those that come later.
 pub(crate) const SPARES: usize = 3;
 
+/// One run in so many has a relay.
+const RELAYED_ONE_IN: u32 = 3;
+
 /// Clocks go wrong by at most so many millionths: the bound that the design assumes.
 const SKEW_MAX: u32 = 50_000;
 
@@ -41,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) sync_times: Vec<Duration>,
     /// Entries that stay in the log behind a snapshot.
     pub(crate) keep_entries: u64,
+    /// Whether requests go through a relay, which costs half of the speed.
+    pub(crate) is_relayed: bool,
     /// What breaks, and when after the load has begun.
     pub(crate) faults: Vec<Planned>,
 }
@@ -63,6 +68,7 @@ impl Plan {
             .get(rng.random_range(0..8))
             .expect("one of eight");
         let hosts = members + SPARES;
+        let is_relayed = rng.random_range(0..RELAYED_ONE_IN) == 0;
         Self {
             seed,
             members,
@@ -72,7 +78,8 @@ impl Plan {
             latency_max: Duration::from_millis(rng.random_range(2..=12)),
             sync_times: (0..hosts).map(|_| Duration::from_millis(rng.random_range(1..=6))).collect(),
             keep_entries: rng.random_range(0..=60),
-            faults: draw_faults(&mut rng),
+            is_relayed,
+            faults: draw_faults(&mut rng, is_relayed),
         }
     }
 
@@ -94,9 +101,12 @@ fn draw_rate(rng: &mut SmallRng) -> Rate {
 }
 
 /// Kinds in a random order, each at most once more than any other: what is rare in one run is not so in many.
-fn draw_faults(rng: &mut SmallRng) -> Vec<Planned> {
+fn draw_faults(rng: &mut SmallRng, is_relayed: bool) -> Vec<Planned> {
     let mut kinds = Kind::ALL.to_vec();
+    kinds.retain(|kind| is_relayed || !kind.is_of_relay());
     kinds.shuffle(rng);
+    // Where there is a relay, it is not for nothing.
+    kinds.sort_by_key(|kind| !kind.is_of_relay());
     let mut faults: Vec<Planned> = kinds
         .into_iter()
         .cycle()

@@ -113,7 +113,10 @@ impl Relay {
     }
 
     /// A connection whose requests go through here on their way to `io`.
-    pub(crate) async fn through(self: Arc<Self>, io: BoxIo) -> io::Result<BoxIo> {
+    ///
+    /// Copies are made only where `may_repeat`: a write of a client without a session may take effect as often as it
+    /// arrives.
+    pub(crate) async fn through(self: Arc<Self>, io: BoxIo, may_repeat: bool) -> io::Result<BoxIo> {
         let (near, far) = tokio::io::duplex(CAPACITY);
         let (send, upstream) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -125,7 +128,7 @@ impl Relay {
             .map_err(io::Error::other)?;
         let service = service_fn(move |request| {
             let (relay, send) = (Arc::clone(&self), send.clone());
-            async move { relay.forward(send, request).await }
+            async move { relay.forward(send, request, may_repeat).await }
         });
         let downstream = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(far), service);
@@ -144,14 +147,15 @@ impl Relay {
         self: Arc<Self>,
         mut send: SendRequest<Body>,
         request: Request<Incoming>,
+        may_repeat: bool,
     ) -> Result<Response<Incoming>, hyper::Error> {
         let (head, body) = request.into_parts();
         if STREAMS.iter().any(|method| head.uri.path().ends_with(method)) {
-            let body = self.stream(&send, &head, body);
+            let body = self.stream(&send, &head, body, may_repeat);
             return send.send_request(Request::from_parts(head, body)).await;
         }
         let body = body.collect().await?.to_bytes();
-        match self.draw(&head) {
+        match self.draw(&head, may_repeat) {
             Fate::Sent => {}
             Fate::HeldBack(time) => tokio::time::sleep(time).await,
             Fate::SentAgain(after) => send_copy(send.clone(), head.clone(), body.clone(), after),
@@ -160,7 +164,7 @@ impl Relay {
     }
 
     /// The messages of a stream, as they come or late; copies of some are sent as streams of their own.
-    fn stream(self: &Arc<Self>, send: &SendRequest<Body>, head: &Parts, body: Incoming) -> Body {
+    fn stream(self: &Arc<Self>, send: &SendRequest<Body>, head: &Parts, body: Incoming, may_repeat: bool) -> Body {
         let (relay, send, head) = (Arc::clone(self), send.clone(), head.clone());
         let messages = Messages::default();
         let frames = futures::stream::unfold((body, messages), move |(mut body, mut messages)| {
@@ -169,7 +173,7 @@ impl Relay {
                 let frame = body.frame().await?;
                 if let Some(bytes) = frame.as_ref().ok().and_then(Frame::data_ref) {
                     for message in messages.add(bytes) {
-                        match relay.draw(&head) {
+                        match relay.draw(&head, may_repeat) {
                             Fate::Sent => {}
                             Fate::HeldBack(time) => tokio::time::sleep(time).await,
                             Fate::SentAgain(after) => send_copy(send.clone(), head.clone(), message, after),
@@ -182,9 +186,10 @@ impl Relay {
         StreamBody::new(frames).boxed_unsync()
     }
 
-    fn draw(&self, head: &Parts) -> Fate {
+    fn draw(&self, head: &Parts, may_repeat: bool) -> Fate {
         let path = head.uri.path();
-        let may_repeat = path.starts_with(RAFT) && !path.ends_with("InstallSnapshot") || path.starts_with(REGISTRY);
+        let of_raft = path.starts_with(RAFT) && !path.ends_with("InstallSnapshot");
+        let may_repeat = may_repeat && (of_raft || path.starts_with(REGISTRY));
         let mut state = self.lock();
         let is_chosen = state.mode != Mode::Faithful && state.rng.random_range(0..5) == 0;
         let fate = match state.mode {

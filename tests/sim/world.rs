@@ -92,7 +92,7 @@ impl World<'_> {
         let names: Vec<Arc<str>> = (1..=plan.members).map(|number| format!("node-{number}").into()).collect();
         let config = write_config(directory, &names[1..], plan.keep_entries).expect("a directory that can be written");
         let hosts = (1..=plan.members + SPARES)
-            .map(|number| Host::new(number, plan.seed, plan.rates[number - 1], &config, &relay))
+            .map(|number| Host::new(number, plan.seed, plan.rates[number - 1], &config, plan.is_relayed.then_some(&relay)))
             .collect();
         let clock = Arc::new(|| turmoil::sim_elapsed().unwrap_or_default());
         let mut world = Self {
@@ -125,26 +125,35 @@ impl World<'_> {
         }
         for (place, host) in self.hosts.iter().enumerate() {
             let (sightings, name) = (self.sightings.clone(), Arc::clone(&host.name));
-            let builder = self.client_builder(place as u64, false);
+            let builder = self.client_builder(place as u64, Self::plain_wire());
             self.sim.client(format!("look-{}", place + 1), sightings.look(place, name, builder));
         }
         let operator = self.client(1_000, Duration::from_secs(10));
         self.sim.client("operator", self.orders.clone().carry_out(operator));
     }
 
-    /// The clients of one who knows the first members, and learns of others. Those that load the cluster have their
-    /// requests relayed.
-    fn client_builder(&self, number: u64, is_relayed: bool) -> Builder {
+    /// The clients of one who knows the first members, and learns of others.
+    fn client_builder(&self, number: u64, wire: Wire) -> Builder {
         let doors = self.hosts.iter().take(self.plan.members);
-        let relay = is_relayed.then(|| Arc::clone(&self.relay));
         Client::builder()
             .endpoints(doors.map(|host| client_door(&host.name)))
-            .connector(Arc::new(Wire::new(Gate::default(), relay)))
+            .connector(Arc::new(wire))
             .seed(self.plan.seed.wrapping_add(number))
     }
 
+    /// The connections of those who look at the cluster.
+    fn plain_wire() -> Wire {
+        Wire::new(Gate::default(), None)
+    }
+
+    /// The connections of a client that loads the cluster. Only those with an odd number write in sessions.
+    fn load_wire(&self, number: u32) -> Wire {
+        let wire = Wire::new(Gate::default(), self.plan.is_relayed.then(|| Arc::clone(&self.relay)));
+        if number % 2 == 1 { wire } else { wire.without_copies() }
+    }
+
     fn client(&self, number: u64, deadline: Duration) -> Client {
-        let builder = self.client_builder(number, false).deadline(deadline);
+        let builder = self.client_builder(number, Self::plain_wire()).deadline(deadline);
         builder.build().expect("a cluster with members")
     }
 
@@ -187,7 +196,7 @@ impl World<'_> {
         let doors: Vec<_> = self.hosts.iter().take(self.plan.members).map(|host| client_door(&host.name)).collect();
         for number in 1..=self.plan.clients {
             let worker = Worker {
-                builder: self.client_builder(u64::from(number) + 100, true),
+                builder: self.client_builder(u64::from(number) + 100, self.load_wire(number)),
                 doors: doors.clone(),
                 number,
                 seed: self.plan.seed,
@@ -272,7 +281,7 @@ impl World<'_> {
 
     /// Reads everything from every member, for the last time.
     fn read_all(&mut self) -> Result<(), String> {
-        let (builder, recorder, seed) = (self.client_builder(2_000, false), self.recorder.clone(), self.plan.seed);
+        let (builder, recorder, seed) = (self.client_builder(2_000, Self::plain_wire()), self.recorder.clone(), self.plan.seed);
         let builder = builder.deadline(Duration::from_secs(5));
         let doors: Vec<_> = self.living().iter().map(|host| client_door(&self.hosts[*host].name)).collect();
         let outcome = Arc::new(std::sync::Mutex::new(None));

@@ -21,6 +21,11 @@ pub use self::{
     world::{Rate, World},
 };
 
+/// Whether what asks runs in a simulation.
+pub(crate) fn is_simulated() -> bool {
+    world::gate().is_some()
+}
+
 /// Tokio, or what a simulation has put in its place.
 pub struct NodeRuntime(TokioRuntime);
 

@@ -50,12 +50,14 @@ impl World<'_> {
         }
     }
 
-    /// A host that no fault has struck, half of the time the leader's; nothing, if that left no quorum.
-    fn victim(&mut self) -> Option<usize> {
+    /// A host that no fault has struck, half of the time the leader's; nothing, if that left no quorum. What ends by
+    /// itself may leave none now and then.
+    fn victim(&mut self, kind: Kind) -> Option<usize> {
         let free = self.free();
         let struck = self.living().len() - free.len();
         let spare = (self.plan.members - 1) / 2;
-        if struck >= spare && self.rng.random_range(0..RECKLESS_ONE_IN) > 0 {
+        let is_reckless = !kind.is_open_ended() && self.rng.random_range(0..RECKLESS_ONE_IN) == 0;
+        if struck >= spare && !is_reckless {
             return None;
         }
         let leader = self.sightings.leader().filter(|host| free.contains(host));
@@ -81,7 +83,7 @@ impl World<'_> {
     }
 
     fn take_down(&mut self, kind: Kind) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(kind)?;
         self.crash(host, kind == Kind::PowerLoss);
         self.count(kind);
         Some(self.active(kind, vec![host], 50..1_500, End::Start))
@@ -111,7 +113,7 @@ impl World<'_> {
     }
 
     fn fail_disk(&mut self, kind: Kind) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(kind)?;
         let after = self.rng.random_range(0..6);
         self.hosts[host].disk.fail_syncs_after(after, io::ErrorKind::Other);
         Some(Active {
@@ -125,7 +127,7 @@ impl World<'_> {
     }
 
     fn slow_disk(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::SlowDisk)?;
         let time = Duration::from_millis(self.rng.random_range(100..1_500));
         self.hosts[host].disk.set_sync_time(time);
         self.count(Kind::SlowDisk);
@@ -133,7 +135,7 @@ impl World<'_> {
     }
 
     fn fill_disk(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::FullDisk)?;
         self.sightings.take_read_only();
         self.hosts[host].disk.set_free_bytes(0);
         Some(Active {
@@ -145,7 +147,7 @@ impl World<'_> {
     }
 
     fn pause(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::Pause)?;
         self.hosts[host].gate.close();
         self.count(Kind::Pause);
         Some(self.active(Kind::Pause, vec![host], 300..4_000, End::Resume))
@@ -179,7 +181,7 @@ impl World<'_> {
     }
 
     fn cut_off(&mut self, kind: Kind) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(kind)?;
         let (name, others) = (self.name(host), self.others(host));
         for other in &others {
             match kind {
@@ -194,7 +196,7 @@ impl World<'_> {
     }
 
     fn hold_links(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::HeldLinks)?;
         let (name, others) = (self.name(host), self.others(host));
         for other in &others {
             self.sim.hold(other.as_str(), name.as_str());
@@ -234,7 +236,7 @@ impl World<'_> {
     }
 
     fn slow_links(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::SlowLinks)?;
         let (name, others) = (self.name(host), self.others(host));
         let most = Duration::from_millis(self.rng.random_range(50..500));
         for other in &others {
@@ -267,7 +269,7 @@ impl World<'_> {
     }
 
     fn stop_node(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::Stop)?;
         self.hosts[host].terminate();
         Some(Active {
             kind: Kind::Stop,
@@ -296,7 +298,7 @@ impl World<'_> {
 
     fn replace(&mut self) -> Option<Active> {
         let by = self.spare().filter(|_| !self.is_changing())?;
-        let old = self.victim()?;
+        let old = self.victim(Kind::Replacement)?;
         let member = self.hosts[old].member()?;
         self.crash(old, true);
         self.retired.insert(old);
@@ -340,7 +342,7 @@ impl World<'_> {
     }
 
     fn leave_behind(&mut self) -> Option<Active> {
-        let host = self.victim()?;
+        let host = self.victim(Kind::FarBehind)?;
         self.crash(host, false);
         Some(Active {
             kind: Kind::FarBehind,
