@@ -23,6 +23,8 @@ mod members_departure;
 mod members_replace;
 mod membership;
 mod operator;
+mod power_cut;
+
 mod reads;
 mod registry;
 mod scale;
