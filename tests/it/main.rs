@@ -24,6 +24,7 @@ mod members_replace;
 mod membership;
 mod operator;
 mod power_cut;
+mod power_images;
 
 mod reads;
 mod registry;
