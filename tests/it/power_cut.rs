@@ -12,7 +12,7 @@ use std::{
     os::unix::fs::symlink,
 };
 
-use quorate_tests::{Cluster, History, Load, Member, PowerDisk, SETTLED_WITHIN, evidence, figure, seed, skip};
+use quorate_tests::{Cluster, Evidence, History, Load, Member, PowerDisk, SETTLED_WITHIN, figure, seed, skip};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 
 /// How often the power is cut; another number is given as `QUORATE_TEST_POWER_CUTS`.
@@ -49,6 +49,7 @@ struct Tally {
 async fn what_was_acknowledged_survives_a_power_cut_of_all_disks_under_load() {
     let cuts = env::var("QUORATE_TEST_POWER_CUTS").map_or(CUTS, |cuts| cuts.parse().unwrap());
     let seed = seed();
+    let evidence = Evidence::begin("power-cut", COMMAND, seed);
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut tally = Tally::default();
     while tally.cuts < cuts {
@@ -69,7 +70,9 @@ async fn what_was_acknowledged_survives_a_power_cut_of_all_disks_under_load() {
         ("acknowledged_writes_lost", 0),
         ("directories_unopenable", 0),
     ];
-    evidence("power-cut", COMMAND, seed, &figures);
+    if let Some(evidence) = evidence {
+        evidence.keep(&figures);
+    }
 }
 
 /// Cuts the power of all members of a new cluster `count` times.

@@ -17,7 +17,7 @@ use std::{
 use quorate_client::{Answer, Reason, Role, Status};
 use quorate_model::{Consistency, InstanceId, ServiceName, Term};
 use quorate_tests::{
-    Cluster, History, Load, Member, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, evidence, figure, id, parts,
+    Cluster, Evidence, History, Load, Member, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, figure, id, parts,
     registration, seed, service, skip,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
@@ -90,6 +90,7 @@ struct Recording {
 async fn nothing_acknowledged_by_real_nodes_is_lost_to_a_power_cut() {
     let images = env::var("QUORATE_TEST_POWER_IMAGES").map_or(IMAGES, |images| images.parse().unwrap());
     let seed = seed();
+    let evidence = Evidence::begin("power-loss", COMMAND, seed);
     let mut rng = StdRng::seed_from_u64(seed);
     let Some(recording) = Recording::make(images, &mut rng).await else {
         return;
@@ -117,7 +118,9 @@ async fn nothing_acknowledged_by_real_nodes_is_lost_to_a_power_cut() {
         ("acknowledged_writes_lost", 0),
         ("images_unopenable", 0),
     ];
-    evidence("power-loss", COMMAND, seed, &figures);
+    if let Some(evidence) = evidence {
+        evidence.keep(&figures);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,28 +7,49 @@ use serde_json::{Map, Value, json};
 /// Set to anything, a test that has figures to show writes them to `docs/evidence`.
 const KEEP: &str = "QUORATE_TEST_EVIDENCE";
 
-/// Keeps the figures of the calling test as `docs/evidence/<name>.json`, with the command that takes them again, if the
-/// environment asks for it with `QUORATE_TEST_EVIDENCE`.
-pub fn evidence(name: &str, command: &str, seed: u64, figures: &[(&str, u64)]) {
-    if env::var_os(KEEP).is_none() {
-        return;
+/// Where the figures of a run will have come from.
+#[derive(Debug)]
+pub struct Evidence {
+    name: &'static str,
+    command: &'static str,
+    seed: u64,
+    commit: String,
+    changed: bool,
+}
+
+// === impl Evidence ===
+
+impl Evidence {
+    /// Looks which sources a run is of that has not begun: it may be long, and they may go on. `command` is how its
+    /// figures are taken again, and asks for them to be kept with `QUORATE_TEST_EVIDENCE`.
+    pub fn begin(name: &'static str, command: &'static str, seed: u64) -> Option<Self> {
+        env::var_os(KEEP).map(|_| Self {
+            name,
+            command,
+            seed,
+            commit: git(&["log", "-1", "--format=%h of %cs"]),
+            changed: !git(&["status", "--porcelain", "--", "*.rs", "*.toml", "*.c"]).is_empty(),
+        })
     }
-    let figures: Map<String, Value> = figures
-        .iter()
-        .map(|(figure, value)| ((*figure).to_owned(), (*value).into()))
-        .collect();
-    let kept = json!({
-        "command": command,
-        "commit": git(&["rev-parse", "HEAD"]),
-        "sources_changed_since": !git(&["status", "--porcelain", "--", "*.rs", "*.toml", "*.c"]).is_empty(),
-        "date": git(&["log", "-1", "--format=%cs"]),
-        "seed": seed,
-        "figures": figures,
-    });
-    let directory = root().join("docs/evidence");
-    fs::create_dir_all(&directory).expect("the tree can be written");
-    let text = serde_json::to_string_pretty(&kept).expect("numbers and texts") + "\n";
-    fs::write(directory.join(format!("{name}.json")), text).expect("the tree can be written");
+
+    /// Keeps the figures as `docs/evidence/<name>.json`.
+    pub fn keep(&self, figures: &[(&str, u64)]) {
+        let figures: Map<String, Value> = figures
+            .iter()
+            .map(|(figure, value)| ((*figure).to_owned(), (*value).into()))
+            .collect();
+        let kept = json!({
+            "command": self.command,
+            "commit": self.commit,
+            "sources_differ_from_commit": self.changed,
+            "seed": self.seed,
+            "figures": figures,
+        });
+        let directory = root().join("docs/evidence");
+        fs::create_dir_all(&directory).expect("the tree can be written");
+        let text = serde_json::to_string_pretty(&kept).expect("numbers and texts") + "\n";
+        fs::write(directory.join(format!("{}.json", self.name)), text).expect("the tree can be written");
+    }
 }
 
 fn git(arguments: &[&str]) -> String {

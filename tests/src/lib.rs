@@ -33,7 +33,7 @@ mod workers;
 pub use cluster::{Cluster, SETTLED_WITHIN};
 pub use command::{Finished, run, run_example, run_with};
 pub use eventually::{ensure, eventually};
-pub use evidence::evidence;
+pub use evidence::Evidence;
 pub use history::{Action, Found, History, Operation, Outcome};
 pub use load::Load;
 pub use loopback::Loopback;
