@@ -2,6 +2,7 @@
 
 use proptest::{prelude::*, sample::Index};
 use quorate_fuzz::{Fuzz, resealed};
+use quorate_model::envelope::Kind;
 use quorate_state::{
     Command, Outcome, State,
     snapshot::{Decoder, Encoder, RaftMeta},
@@ -34,12 +35,10 @@ fn states() -> impl Strategy<Value = (State, Vec<Outcome>)> {
 #[test]
 fn a_command() {
     let valid = command().prop_map(|command| command.encode().unwrap().to_vec());
-    Fuzz::new("Command::decode", valid)
-        .repaired(resealed)
-        .round_trips(|bytes| {
-            let command = Command::decode(bytes).ok()?;
-            Some(command.encode().unwrap().to_vec())
-        });
+    Fuzz::new("Command::decode", valid).repaired(resealed).round_trips(
+        |bytes| Command::decode(bytes).ok(),
+        |command| command.encode().unwrap().to_vec(),
+    );
 }
 
 #[test]
@@ -53,12 +52,10 @@ fn an_outcome() {
         };
         outcome.encode().unwrap().to_vec()
     });
-    Fuzz::new("Outcome::decode", valid)
-        .repaired(resealed)
-        .round_trips(|bytes| {
-            let outcome = Outcome::decode(bytes).ok()?;
-            Some(outcome.encode().unwrap().to_vec())
-        });
+    Fuzz::new("Outcome::decode", valid).repaired(resealed).round_trips(
+        |bytes| Outcome::decode(bytes).ok(),
+        |outcome| outcome.encode().unwrap().to_vec(),
+    );
 }
 
 #[test]
@@ -78,7 +75,8 @@ fn the_objects_of_a_snapshot() {
     }
     let header = chunks(&large.state).swap_remove(0);
     let valid = states().prop_map(|(state, _)| chunks(&state).swap_remove(1));
-    let valid = valid.prop_filter("a state without objects", |chunk| chunk[1] == 9);
+    let is_objects = |chunk: &Vec<u8>| chunk[1] == Kind::SnapshotChunk as u8;
+    let valid = valid.prop_filter("a state without objects", is_objects);
     Fuzz::new("Decoder::push, objects", valid)
         .repaired(resealed)
         .one_way(|bytes| {
