@@ -24,6 +24,11 @@ const HOUSE: &[Room] = &[
         may_use: &[],
     },
     Room {
+        name: "fuzz",
+        level: 0,
+        may_use: &[],
+    },
+    Room {
         name: "state",
         level: 1,
         may_use: &["model"],

@@ -20,7 +20,9 @@ use std::{
 use bytes::Bytes;
 use quorate_model::{Clock, Identity};
 use quorate_storage::{DataDir, DataDirError, Mark, OnFatal, SnapshotName, Storage, is_storage_thread};
-use quorate_tests::{Cluster, SETTLED_WITHIN, ensure, eventually, figure, id, parts, registration, seed, service};
+use quorate_tests::{
+    Cluster, Evidence, SETTLED_WITHIN, ensure, eventually, figure, id, parts, registration, seed, service,
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tempfile::TempDir;
 
@@ -32,6 +34,10 @@ const FLIPS_PER_WORKER: u64 = 500;
 
 /// A worker that is silent for so long hangs.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How these figures are taken again.
+const COMMAND: &str = "QUORATE_TEST_EVIDENCE=1 QUORATE_TEST_FLIPS=10000 cargo test -p quorate-tests --test it \
+                       -- flips:: --nocapture";
 
 const FROM: &str = "QUORATE_FLIPS_FROM";
 const HOME: &str = "QUORATE_FLIPS_HOME";
@@ -70,6 +76,7 @@ async fn a_flipped_bit_is_noticed_or_harmless_and_never_served() {
     let flips = env::var("QUORATE_TEST_FLIPS").map_or(FLIPS, |flips| flips.parse().unwrap());
     let pristine = data_of_a_node().await;
     let seed = seed();
+    let evidence = Evidence::begin("bit-flips", COMMAND, seed);
     let tally = tokio::task::spawn_blocking(move || flip(&pristine.path().join("data"), seed, flips));
     let tally = tally.await.unwrap();
     figure(format_args!(
@@ -82,6 +89,31 @@ async fn a_flipped_bit_is_noticed_or_harmless_and_never_served() {
     ));
     assert_eq!(tally.wrong, Vec::<String>::new());
     assert!(tally.refused > flips / 10, "nothing was hit: {tally:?}");
+    if let Some(evidence) = evidence {
+        evidence.keep(&tally.figures(flips));
+    }
+}
+
+/// Such a directory has one file that those of members have not.
+#[tokio::test]
+async fn every_flipped_bit_of_what_a_joining_node_keeps_is_noticed() {
+    let mut cluster = Cluster::empty();
+    let nonce = cluster.join(&[2]).data().join("JOIN");
+    eventually(SETTLED_WITHIN, "it asks to be let in", async || {
+        ensure(nonce.exists(), "it has not drawn its nonce")
+    })
+    .await;
+    cluster.kill_all();
+    let data = nonce.parent().unwrap();
+    let whole = fs::read(&nonce).unwrap();
+    let kept = || DataDir::lock(data).and_then(|directory| directory.join_nonce());
+    assert!(kept().unwrap().is_some());
+    for bit in 0..whole.len() * 8 {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(&nonce, flipped).unwrap();
+        assert!(matches!(kept(), Err(DataDirError::Damaged { .. })), "bit {bit}");
+    }
 }
 
 /// The directory of a node that has worked, purged its log and stopped.
@@ -204,6 +236,17 @@ fn lines_of(worker: &mut Child) -> mpsc::Receiver<String> {
 // === impl Tally ===
 
 impl Tally {
+    fn figures(&self, flips: u64) -> [(&'static str, u64); 6] {
+        [
+            ("flipped_bits", flips),
+            ("directories_refused", self.refused),
+            ("older_snapshots_given_out", self.passed_over),
+            ("ends_of_the_process", self.ended),
+            ("harmless", self.harmless),
+            ("served_damaged", self.wrong.len() as u64),
+        ]
+    }
+
     fn count(&mut self, flip: u64, verdict: &str) {
         match verdict {
             "refused" => self.refused += 1,

@@ -24,6 +24,9 @@ mod members_departure;
 mod members_replace;
 mod membership;
 mod operator;
+mod power_cut;
+mod power_images;
+
 mod reads;
 mod registry;
 mod scale;

@@ -91,6 +91,25 @@ impl History {
         quorate_model::Metadata::parse([(VALUE, value.to_string())]).expect("short metadata")
     }
 
+    /// Adds writes that came after all of these.
+    pub fn extend(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
+
+    /// What can be said of these writes by one who knows nothing of what came after `moment`.
+    #[must_use]
+    pub fn until(&self, moment: Instant) -> Self {
+        let begun = self.0.iter().filter(|operation| operation.started <= moment);
+        let known = begun.cloned().map(|operation| match operation.outcome {
+            Outcome::Acknowledged(_) | Outcome::NotDone if operation.ended > moment => Operation {
+                outcome: Outcome::Unknown,
+                ..operation
+            },
+            Outcome::Acknowledged(_) | Outcome::NotDone | Outcome::Unknown => operation,
+        });
+        Self(known.collect())
+    }
+
     /// All writes.
     pub fn operations(&self) -> &[Operation] {
         &self.0
@@ -228,6 +247,17 @@ mod tests {
         let not_done = operation(Action::Register(1), Outcome::NotDone);
         assert!(!is_well(vec![not_done], Some((1, 5))));
         assert!(!is_well(Vec::new(), Some((1, 5))));
+    }
+
+    #[test]
+    fn an_acknowledgement_that_is_still_to_come_says_nothing() {
+        let mut history = History::from(vec![acknowledged(1, 5)]);
+        let moment = history.0[0].ended;
+        history.extend(History::from(vec![acknowledged(2, 6)]));
+        history.0[1].ended += Duration::from_millis(1);
+        assert_eq!(history.until(moment).counts(), (1, 0, 1));
+        history.0[1].started += Duration::from_millis(1);
+        assert_eq!(history.until(moment).counts(), (1, 0, 0));
     }
 
     #[test]

@@ -51,6 +51,11 @@ struct Writer {
 impl Load {
     /// Sets `writers` going, spread over the members of `cluster`.
     pub fn start(cluster: &Cluster, writers: usize, seed: u64) -> Self {
+        Self::start_from(cluster, writers, seed, 0)
+    }
+
+    /// The same, with values from `first_value`, which is even: none that an earlier load has written.
+    pub fn start_from(cluster: &Cluster, writers: usize, seed: u64, first_value: u64) -> Self {
         let mut load = Self {
             shared: Arc::default(),
             writers: JoinSet::new(),
@@ -64,7 +69,7 @@ impl Load {
                 rng: SmallRng::seed_from_u64(seed),
                 shared: Arc::clone(&load.shared),
             };
-            load.writers.spawn(writer.run());
+            load.writers.spawn(writer.run(first_value));
         }
         load
     }
@@ -92,9 +97,9 @@ impl Load {
 // === impl Writer ===
 
 impl Writer {
-    async fn run(mut self) -> Vec<Operation> {
+    async fn run(mut self, first_value: u64) -> Vec<Operation> {
         let mut operations = Vec::new();
-        for value in 0.. {
+        for value in first_value.. {
             if self.shared.stop.load(Ordering::Relaxed) {
                 break;
             }

@@ -1,6 +1,7 @@
 //! One member of a cluster: a `quorate server` with a directory and doors of its own.
 
 use std::{
+    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -35,6 +36,7 @@ pub struct Member {
     doors: Doors,
     files: PathBuf,
     arguments: Vec<String>,
+    environment: Mutex<Vec<(&'static str, OsString)>>,
     process: Mutex<Option<Process>>,
     client: Client,
 }
@@ -69,6 +71,7 @@ impl Member {
             doors,
             files: directory.to_owned(),
             arguments,
+            environment: Mutex::default(),
             process: Mutex::new(None),
             client,
         }
@@ -99,11 +102,26 @@ impl Member {
         &self.client
     }
 
+    /// Gives the processes that are started from now on these environment variables, and no others of ours.
+    pub fn set_environment(&self, environment: Vec<(&'static str, OsString)>) {
+        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = environment;
+    }
+
     /// Starts it, with the same arguments each time.
     pub fn start(&self) {
         let mut process = self.process();
         assert!(process.is_none(), "member {} runs already", self.number);
-        *process = Some(Process::start(&self.files, &self.name(), &self.arguments));
+        let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner);
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_os_str()))
+            .collect();
+        *process = Some(Process::start_with(
+            &self.files,
+            &self.name(),
+            &self.arguments,
+            &environment,
+        ));
     }
 
     /// Whether it has a process, which may have ended.

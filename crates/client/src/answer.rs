@@ -5,6 +5,8 @@ use quorate_model::{
 };
 
 mod batch;
+#[cfg(test)]
+mod fuzz;
 mod lease;
 mod members;
 mod operator;

@@ -179,4 +179,6 @@ impl From<LogIdV1> for LogId {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

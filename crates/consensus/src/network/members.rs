@@ -349,6 +349,8 @@ fn seen_from_wire(seen: &pb::list_members_response::Seen) -> Result<Member, Stat
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::type_config::Calling;

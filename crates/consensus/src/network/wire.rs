@@ -342,4 +342,6 @@ pub(crate) fn transfer_result_from_wire(
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use crate::{
     registry as pb,
 };
 
+mod fuzz;
 mod once;
 mod operator;
 

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod canonical;
 mod formats;
+mod fuzz;
 mod hostile_bytes;
 mod identity;
 mod leases;

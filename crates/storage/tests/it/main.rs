@@ -10,6 +10,7 @@
 mod common;
 mod crash_model;
 mod damage;
+mod fuzz;
 mod history;
 mod kill;
 mod log;

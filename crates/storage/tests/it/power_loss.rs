@@ -35,7 +35,7 @@ struct Record {
     /// The directory as the victim found it, and what had been said before.
     before: Disk,
     history: History,
-    operations: Vec<Operation>,
+    operations: Vec<(usize, Operation)>,
 }
 
 /// Builds the recorder, or says loudly why not.
@@ -95,7 +95,7 @@ impl Record {
     fn image(&self, point: usize, syncs: Syncs, into: &Path, rng: &mut StdRng) -> History {
         let mut disk = self.before.clone();
         let mut history = self.history.clone();
-        for operation in &self.operations[..point] {
+        for (_, operation) in &self.operations[..point] {
             if let Operation::Print(bytes) = operation {
                 history.print(bytes);
             }

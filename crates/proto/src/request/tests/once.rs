@@ -13,7 +13,7 @@ pub(super) fn request_key() -> impl Strategy<Value = RequestKey> {
     })
 }
 
-fn write() -> impl Strategy<Value = Write> {
+pub(super) fn write() -> impl Strategy<Value = Write> {
     prop_oneof![
         register_request().prop_map(|request| Write::Register(Box::new(request))),
         (strategies::key(), strategies::generation(), strategies::patch())

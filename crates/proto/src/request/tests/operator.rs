@@ -9,7 +9,7 @@ use quorate_model::{
 use super::*;
 use crate::{cluster, convert};
 
-fn target() -> impl Strategy<Value = OverrideTarget> {
+pub(super) fn target() -> impl Strategy<Value = OverrideTarget> {
     (strategies::key(), "[a-z0-9-]{1,20}", 0..4_usize).prop_map(|(key, zone, kind)| match kind {
         0 => OverrideTarget::Disable { key },
         1 => OverrideTarget::Weight { key },
@@ -21,14 +21,14 @@ fn target() -> impl Strategy<Value = OverrideTarget> {
     })
 }
 
-fn spec() -> impl Strategy<Value = OverrideSpec> {
+pub(super) fn spec() -> impl Strategy<Value = OverrideSpec> {
     (target(), any::<u16>(), "[!-~]{1,256}").prop_map(|(target, weight, reason)| {
         let weight = matches!(target, OverrideTarget::Weight { .. }).then(|| Weight::new(weight));
         OverrideSpec::new(target, weight, reason.parse().unwrap()).unwrap()
     })
 }
 
-fn patch() -> impl Strategy<Value = SettingsPatch> {
+pub(super) fn patch() -> impl Strategy<Value = SettingsPatch> {
     (
         option::of(1..=100_u32),
         option::of(2_000..=86_400_000_u64),

@@ -1,6 +1,8 @@
 /* Records what a process does to the files below a directory, in order, together with what it prints.
  *
- * Preloaded into the victim of the power-loss test. For each operation one record goes to RECORD_TO:
+ * Preloaded into the victim of the power-loss test, and into real nodes. What they start is recorded too: the victim
+ * starts nothing, and what starts a node becomes it.
+ * For each operation one record goes to RECORD_TO:
  *     op u8 | offset u64 | path length u32 | data length u32 | path | data          (native byte order)
  *
  * C path            file created          W path offset data   data written
@@ -51,8 +53,6 @@ __attribute__((constructor)) static void start(void) {
     const char *to = getenv("RECORD_TO");
     if (below && to) {
         record_fd = NEXT(open64)(to, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-        /* Not for the children of the victim. */
-        unsetenv("LD_PRELOAD");
     }
 }
 

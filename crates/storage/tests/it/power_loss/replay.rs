@@ -322,13 +322,13 @@ fn put(content: &mut Vec<u8>, offset: usize, data: &[u8]) {
     content[offset..end].copy_from_slice(data);
 }
 
-/// Parses what the recorder wrote.
-pub(crate) fn parse(mut bytes: &[u8]) -> Vec<Operation> {
-    let mut operations = Vec::new();
-    while let Some(operation) = next(&mut bytes) {
-        operations.push(operation);
+/// Parses what the recorder wrote: each operation with the length of the record up to its end.
+pub(crate) fn parse(bytes: &[u8]) -> Vec<(usize, Operation)> {
+    let (mut operations, mut rest) = (Vec::new(), bytes);
+    while let Some(operation) = next(&mut rest) {
+        operations.push((bytes.len() - rest.len(), operation));
     }
-    assert!(bytes.is_empty(), "half a record");
+    assert!(rest.is_empty(), "half a record");
     operations
 }
 
