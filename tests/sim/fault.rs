@@ -190,6 +190,8 @@ impl Kind {
         match self {
             // These wait for others to be over, or for what takes its time.
             Self::Replacement | Self::Learner | Self::Demotion | Self::FarBehind => 12,
+            // These take a relay, which one run in three has.
+            Self::LateRequests | Self::RepeatedRequests => 8,
             Self::Kill
             | Self::PowerLoss
             | Self::PowerLossOfAll
@@ -206,8 +208,6 @@ impl Kind {
             | Self::BrokenLink
             | Self::CutOffClient
             | Self::SlowLinks
-            | Self::LateRequests
-            | Self::RepeatedRequests
             | Self::Transfer
             | Self::Stop => 15,
         }

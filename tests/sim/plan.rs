@@ -76,7 +76,9 @@ impl Plan {
             pace: Duration::from_millis(rng.random_range(10..=40)),
             rates: (0..hosts).map(|_| draw_rate(&mut rng)).collect(),
             latency_max: Duration::from_millis(rng.random_range(2..=12)),
-            sync_times: (0..hosts).map(|_| Duration::from_millis(rng.random_range(1..=6))).collect(),
+            sync_times: (0..hosts)
+                .map(|_| Duration::from_millis(rng.random_range(1..=6)))
+                .collect(),
             keep_entries: rng.random_range(0..=60),
             is_relayed,
             faults: draw_faults(&mut rng, is_relayed),
@@ -97,7 +99,11 @@ fn draw_rate(rng: &mut SmallRng) -> Rate {
         _ => rng.random_range(0..=SKEW_MAX),
     };
     let true_rate = 1_000_000;
-    Rate::from_millionths(if rng.random() { true_rate + skew } else { true_rate - skew })
+    Rate::from_millionths(if rng.random() {
+        true_rate + skew
+    } else {
+        true_rate - skew
+    })
 }
 
 /// Kinds in a random order, each at most once more than any other: what is rare in one run is not so in many.

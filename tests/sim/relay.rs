@@ -130,8 +130,8 @@ impl Relay {
             let (relay, send) = (Arc::clone(&self), send.clone());
             async move { relay.forward(send, request, may_repeat).await }
         });
-        let downstream = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .serve_connection(TokioIo::new(far), service);
+        let downstream =
+            hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(far), service);
         spawn(async move {
             // When one side is gone, so is the other.
             tokio::select! {
@@ -215,7 +215,9 @@ impl State {
 }
 
 fn whole(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+    Full::new(bytes)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync()
 }
 
 /// Sends a message once more after a while. Nobody waits for the answer.
@@ -228,7 +230,10 @@ fn send_copy(mut send: SendRequest<Body>, head: Parts, body: Bytes, after: Durat
     });
 }
 
-#[expect(clippy::disallowed_methods, reason = "a task of the network, which ends with its host")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a task of the network, which ends with its host"
+)]
 fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     drop(tokio::spawn(task));
 }

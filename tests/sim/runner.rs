@@ -57,6 +57,8 @@ pub(crate) fn main() -> ExitCode {
 
 fn run_one(seed: u64) -> ExitCode {
     telemetry::start();
+    #[cfg(quorate_planted)]
+    options::plant();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let verdict = world::run(&Plan::of(seed), directory.path());
     say(&verdict.to_json().to_string());
@@ -66,8 +68,16 @@ fn run_one(seed: u64) -> ExitCode {
 fn run_all(options: &Options) -> ExitCode {
     let begun = now();
     let mut verdicts = options.known();
-    let mut waiting: VecDeque<u64> = options.seeds.clone().filter(|seed| !verdicts.contains_key(seed)).collect();
-    say(&format!("\nrunning {} seeds, {} of them known already", options.seeds.clone().count(), verdicts.len()));
+    let mut waiting: VecDeque<u64> = options
+        .seeds
+        .clone()
+        .filter(|seed| !verdicts.contains_key(seed))
+        .collect();
+    say(&format!(
+        "\nrunning {} seeds, {} of them known already",
+        options.seeds.clone().count(),
+        verdicts.len()
+    ));
     let mut running: Vec<Running> = Vec::new();
     while !(waiting.is_empty() && running.is_empty()) {
         while running.len() < options.processes
@@ -104,23 +114,35 @@ fn conclude(options: &Options, verdicts: &BTreeMap<u64, Verdict>, took: Duration
         say(&format!("TOO RARE: {problem}"));
     }
     for verdict in &total.failed {
-        say(&format!("FAILED: seed {}; to repeat it: QUORATE_SEEDS={} {COMMAND}", verdict.seed, verdict.seed));
+        say(&format!(
+            "FAILED: seed {}; to repeat it: QUORATE_SEEDS={} {COMMAND}",
+            verdict.seed, verdict.seed
+        ));
     }
     options.report(&total, took);
-    let (failed, passed) = (total.failed.len() + too_rare.len(), total.seeds as usize - total.failed.len());
+    let (failed, passed) = (
+        total.failed.len() + too_rare.len(),
+        total.seeds as usize - total.failed.len(),
+    );
     let word = if failed == 0 { "ok" } else { "FAILED" };
     say(&format!(
         "\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {:.2}s\n",
         took.as_secs_f64()
     ));
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn show(verdict: &Verdict) {
     let seed = verdict.seed;
     if verdict.problems.is_empty() {
         let (writes, simulated_ms) = (verdict.count("record/writes acknowledged"), verdict.simulated_ms);
-        say(&format!("test seed_{seed} ... ok ({writes} writes, {simulated_ms} ms simulated)"));
+        say(&format!(
+            "test seed_{seed} ... ok ({writes} writes, {simulated_ms} ms simulated)"
+        ));
         return;
     }
     say(&format!("test seed_{seed} ... FAILED"));
@@ -186,7 +208,10 @@ fn read(path: &Path) -> String {
     fs::read(path).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-#[expect(clippy::disallowed_methods, reason = "how long the machine takes, not the simulation")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the machine takes, not the simulation"
+)]
 fn now() -> Instant {
     Instant::now()
 }

@@ -35,9 +35,16 @@ impl Verdict {
     /// What the record says, and what was seen besides.
     pub(crate) fn of(plan: &Plan, record: &Record, mut problems: Vec<String>) -> Self {
         let report = check_all(record);
-        problems.extend(report.violations.iter().map(|(check, found)| format!("{check}: {found}")));
+        problems.extend(
+            report
+                .violations
+                .iter()
+                .map(|(check, found)| format!("{check}: {found}")),
+        );
         let counts = report.counts.iter().flat_map(|(check, stats)| {
-            stats.iter().map(move |(what, count)| (format!("{check}/{what}"), *count))
+            stats
+                .iter()
+                .map(move |(what, count)| (format!("{check}/{what}"), *count))
         });
         Self {
             seed: plan.seed,
@@ -55,14 +62,20 @@ impl Verdict {
             let wanted = plan.faults.iter().filter(|it| it.kind == planned.kind).count() as u64;
             if fired < wanted {
                 let name = planned.kind.name();
-                self.problems.push(format!("{name} was to fire {wanted} times, and fired {fired} times"));
+                self.problems
+                    .push(format!("{name} was to fire {wanted} times, and fired {fired} times"));
             }
         }
-        let least = [("record/writes acknowledged", WRITES_LEAST), ("record/linearizable reads", READS_LEAST)];
+        let least = [
+            ("record/writes acknowledged", WRITES_LEAST),
+            ("record/linearizable reads", READS_LEAST),
+        ];
         for (what, least) in least {
             let count = self.count(what);
             if count < least {
-                self.problems.push(format!("too little traffic: {count} {what}, at least {least} are wanted"));
+                self.problems.push(format!(
+                    "too little traffic: {count} {what}, at least {least} are wanted"
+                ));
             }
         }
         self.problems.sort();
@@ -94,12 +107,16 @@ impl Verdict {
         let number = |name: &str| value.get(name)?.as_u64();
         let counts = |name: &str| -> Option<BTreeMap<String, u64>> {
             let entries = value.get(name)?.as_object()?.iter();
-            entries.map(|(name, count)| Some((name.clone(), count.as_u64()?))).collect()
+            entries
+                .map(|(name, count)| Some((name.clone(), count.as_u64()?)))
+                .collect()
         };
         let problems = value.get("problems")?.as_array()?.iter();
         Some(Self {
             seed: number("seed")?,
-            problems: problems.map(|problem| problem.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+            problems: problems
+                .map(|problem| problem.as_str().map(str::to_owned))
+                .collect::<Option<_>>()?,
             faults: counts("faults")?,
             counts: counts("counts")?,
             hashes_compared: number("hashesCompared")?,

@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -58,6 +58,8 @@ pub(crate) struct World<'a> {
     recorder: Recorder,
     /// Tells the clients to come to an end.
     stop: Arc<AtomicBool>,
+    /// Clients that have not.
+    at_work: Arc<AtomicU32>,
     invariants: Invariants,
     pending: Vec<Planned>,
     active: Vec<Active>,
@@ -89,10 +91,20 @@ impl World<'_> {
             .enable_tokio_io()
             .build();
         let relay = Arc::new(Relay::new(rng.random()));
-        let names: Vec<Arc<str>> = (1..=plan.members).map(|number| format!("node-{number}").into()).collect();
+        let names: Vec<Arc<str>> = (1..=plan.members)
+            .map(|number| format!("node-{number}").into())
+            .collect();
         let config = write_config(directory, &names[1..], plan.keep_entries).expect("a directory that can be written");
         let hosts = (1..=plan.members + SPARES)
-            .map(|number| Host::new(number, plan.seed, plan.rates[number - 1], &config, plan.is_relayed.then_some(&relay)))
+            .map(|number| {
+                Host::new(
+                    number,
+                    plan.seed,
+                    plan.rates[number - 1],
+                    &config,
+                    plan.is_relayed.then_some(&relay),
+                )
+            })
             .collect();
         let clock = Arc::new(|| turmoil::sim_elapsed().unwrap_or_default());
         let mut world = Self {
@@ -104,6 +116,7 @@ impl World<'_> {
             orders: Orders::default(),
             recorder: Recorder::new(clock),
             stop: Arc::default(),
+            at_work: Arc::default(),
             invariants: Invariants::default(),
             pending: plan.faults.clone(),
             active: Vec::new(),
@@ -126,7 +139,8 @@ impl World<'_> {
         for (place, host) in self.hosts.iter().enumerate() {
             let (sightings, name) = (self.sightings.clone(), Arc::clone(&host.name));
             let builder = self.client_builder(place as u64, Self::plain_wire());
-            self.sim.client(format!("look-{}", place + 1), sightings.look(place, name, builder));
+            self.sim
+                .client(format!("look-{}", place + 1), sightings.look(place, name, builder));
         }
         let operator = self.client(1_000, Duration::from_secs(10));
         self.sim.client("operator", self.orders.clone().carry_out(operator));
@@ -193,7 +207,12 @@ impl World<'_> {
     }
 
     fn load(&mut self) {
-        let doors: Vec<_> = self.hosts.iter().take(self.plan.members).map(|host| client_door(&host.name)).collect();
+        let doors: Vec<_> = self
+            .hosts
+            .iter()
+            .take(self.plan.members)
+            .map(|host| client_door(&host.name))
+            .collect();
         for number in 1..=self.plan.clients {
             let worker = Worker {
                 builder: self.client_builder(u64::from(number) + 100, self.load_wire(number)),
@@ -204,8 +223,11 @@ impl World<'_> {
                 recorder: self.recorder.clone(),
                 stop: Arc::clone(&self.stop),
             };
+            let at_work = Arc::clone(&self.at_work);
+            at_work.fetch_add(1, Ordering::Relaxed);
             self.sim.client(format!("client-{number}"), async move {
                 worker.run().await;
+                at_work.fetch_sub(1, Ordering::Relaxed);
                 Ok(())
             });
         }
@@ -229,11 +251,15 @@ impl World<'_> {
             self.step()?;
         }
         let calm = self.sim.elapsed() + CALM;
-        self.step_until(LONG, "clients have the cluster for themselves", |world| world.sim.elapsed() >= calm)
+        self.step_until(LONG, "clients have the cluster for themselves", |world| {
+            world.sim.elapsed() >= calm
+        })
     }
 
     fn strike_due(&mut self, begun: Duration, now: Duration) {
-        let due: Vec<_> = (0..self.pending.len()).filter(|it| begun + self.pending[*it].at <= now).collect();
+        let due: Vec<_> = (0..self.pending.len())
+            .filter(|it| begun + self.pending[*it].at <= now)
+            .collect();
         for place in due.into_iter().rev() {
             let kind = self.pending[place].kind;
             match self.strike(kind) {
@@ -250,6 +276,9 @@ impl World<'_> {
     /// Stops the load and lets the cluster recover: all that still belong to it serve, and are of one mind.
     fn heal(&mut self) -> Result<(), String> {
         self.stop.store(true, Ordering::Relaxed);
+        self.step_until(LONG, "the clients come to an end", |world| {
+            world.at_work.load(Ordering::Relaxed) == 0
+        })?;
         self.step_until(LONG, "the cluster recovers", World::is_of_one_mind)
     }
 
@@ -261,7 +290,11 @@ impl World<'_> {
         let status = &leader.value;
         let members: Vec<u64> = status.members.iter().map(|member| member.id.get()).collect();
         let of_host = |host: &Host| host.member().is_some_and(|id| members.contains(&id.get()));
-        let living: Vec<_> = self.living().into_iter().filter(|host| of_host(&self.hosts[*host])).collect();
+        let living: Vec<_> = self
+            .living()
+            .into_iter()
+            .filter(|host| of_host(&self.hosts[*host]))
+            .collect();
         living.len() == members.len()
             && status.members.iter().filter(|member| member.voter).count() == self.plan.members
             && living.iter().all(|host| {
@@ -276,14 +309,24 @@ impl World<'_> {
     /// The hosts that have been told to start, and are not gone for good.
     fn living(&self) -> Vec<usize> {
         let hosts = 0..self.hosts.len();
-        hosts.filter(|host| self.hosts[*host].is_used() && !self.retired.contains(host)).collect()
+        hosts
+            .filter(|host| self.hosts[*host].is_used() && !self.retired.contains(host))
+            .collect()
     }
 
     /// Reads everything from every member, for the last time.
     fn read_all(&mut self) -> Result<(), String> {
-        let (builder, recorder, seed) = (self.client_builder(2_000, Self::plain_wire()), self.recorder.clone(), self.plan.seed);
+        let (builder, recorder, seed) = (
+            self.client_builder(2_000, Self::plain_wire()),
+            self.recorder.clone(),
+            self.plan.seed,
+        );
         let builder = builder.deadline(Duration::from_secs(5));
-        let doors: Vec<_> = self.living().iter().map(|host| client_door(&self.hosts[*host].name)).collect();
+        let doors: Vec<_> = self
+            .living()
+            .iter()
+            .map(|host| client_door(&self.hosts[*host].name))
+            .collect();
         let outcome = Arc::new(std::sync::Mutex::new(None));
         let told = Arc::clone(&outcome);
         self.sim.client("last-reader", async move {
@@ -314,7 +357,12 @@ impl World<'_> {
             let status = self.sightings.of(host, Duration::ZERO);
             let status = status.map(|it| {
                 let (header, status) = (it.header, it.value);
-                let voters: Vec<_> = status.members.iter().filter(|it| it.voter).map(|it| it.id.get()).collect();
+                let voters: Vec<_> = status
+                    .members
+                    .iter()
+                    .filter(|it| it.voter)
+                    .map(|it| it.id.get())
+                    .collect();
                 format!(
                     "member {} {:?} term {} applied {} of {} ready {} voters {voters:?} of {}",
                     header.member_id,
@@ -326,14 +374,20 @@ impl World<'_> {
                     status.members.len()
                 )
             });
-            format!("{}: {status:?}, ended {:?}", self.hosts[host].name, self.hosts[host].ended())
+            format!(
+                "{}: {status:?}, ended {:?}",
+                self.hosts[host].name,
+                self.hosts[host].ended()
+            )
         });
         hosts.collect::<Vec<_>>().join("; ")
     }
 
     /// One tick of everything, and a look at what may never be seen.
     fn step(&mut self) -> Result<(), String> {
-        self.sim.step().map_err(|error| format!("the simulation failed: {error}"))?;
+        self.sim
+            .step()
+            .map_err(|error| format!("the simulation failed: {error}"))?;
         self.note_ends();
         let acknowledged = self.recorder.acknowledged_after(self.invariants.seen());
         self.invariants.look(&acknowledged, &self.hosts, self.plan.members);
@@ -348,7 +402,8 @@ impl World<'_> {
             };
             let excused = self.active.iter().any(|active| active.excuses(host));
             if !excused {
-                self.problems.push(format!("{} ended by itself: {problem}", self.hosts[host].name));
+                self.problems
+                    .push(format!("{} ended by itself: {problem}", self.hosts[host].name));
                 self.retired.insert(host);
             }
         }

@@ -9,6 +9,8 @@ use openraft::{
     errors::{LinearizableReadError, RaftError},
     metrics::RaftMetrics,
 };
+#[cfg(quorate_planted)]
+use quorate_model::planted::{self, Planted};
 use quorate_model::{Clock, Identity, LogIndex, MemberId, Term};
 use quorate_state::State;
 use quorate_storage::{Log, SnapshotStore};
@@ -165,6 +167,10 @@ impl Consensus {
     }
 
     pub(crate) async fn read_index_here(&self, time_left: Duration) -> Result<LogIndex, ReadIndexError> {
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::StaleLeaderRead) && self.leader() == Some(self.identity.member_id) {
+            return Ok(self.view().applied());
+        }
         let unconfirmed = |problem: String| ReadIndexError::Unconfirmed(problem);
         match timeout(time_left, self.raft.get_read_linearizer(ReadPolicy::ReadIndex)).await {
             Ok(Ok(linearizer)) => Ok(LogIndex::new(linearizer.read_log_id().index())),

@@ -12,9 +12,9 @@ use quorate_state::{Outcome, Position, State, snapshot::Encoder};
 use quorate_storage::Log;
 
 use crate::{
-    runtime,
     log_clock::LogClock,
     memory::PeerMemory,
+    runtime,
     snapshot::{self, Shelf, Snapshot, SnapshotData},
     type_config::{Applied, EncodedCommand, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
     view::ViewWriter,

@@ -28,6 +28,8 @@ mod time;
 pub mod clock;
 pub mod envelope;
 pub mod limits;
+#[cfg(quorate_planted)]
+pub mod planted;
 
 pub use address::{Address, AddressKind};
 pub use clock::Clock;

@@ -50,7 +50,10 @@ mod writer;
 
 pub use codec::{CodecError, EntryCodec};
 pub use data_dir::{Ballast, DataDir, DataDirDraft, DataDirError, Format};
-pub use engine::{LogStore, Slot, memory::MemoryDisk};
+pub use engine::{
+    LogStore, Slot,
+    memory::{FailPoint, MemoryDisk},
+};
 pub use error::{Damage, FatalError, LogError, LogOpenError};
 pub use log::{Completion, Log, LogParts, OnFatal, Progress};
 pub use mark::Mark;

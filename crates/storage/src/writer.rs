@@ -8,6 +8,8 @@ mod watermark;
 use std::{collections::VecDeque, io, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+#[cfg(quorate_planted)]
+use quorate_model::planted::{self, Planted};
 
 use self::watermark::Watermark;
 use crate::{
@@ -137,8 +139,20 @@ impl Writer {
             return Ok(());
         };
         let engine = &self.shared.engine;
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::AckBeforeSync) {
+            engine.sync()?;
+        }
         engine.append(records)?;
         self.save_committed()?;
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::AckBeforeSync) {
+            self.durable = LogEnd {
+                next: last + 1,
+                checksum: last_checksum,
+            };
+            return Ok(());
+        }
         engine.sync()?;
         self.durable = LogEnd {
             next: last + 1,
@@ -179,6 +193,10 @@ impl Writer {
 
     fn save(&self, slot: Slot, value: &[u8]) -> io::Result<()> {
         self.shared.engine.save(slot, value)?;
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::VoteNotSynced) && slot == Slot::Vote {
+            return Ok(());
+        }
         self.shared.engine.sync()
     }
 
@@ -200,6 +218,12 @@ impl Writer {
 
     /// Writes the mark; the records below it are removed in the background.
     fn purge(&mut self, mark: &Mark) -> io::Result<()> {
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::PurgeBeforeMark) {
+            self.add_leftover(self.stored_from..(mark.index + 1).min(self.durable.next));
+            self.stored_from = mark.index + 1;
+            while self.remove_leftover()? {}
+        }
         self.save(Slot::Purged, &mark.seal())?;
         let next = mark.index + 1;
         let leftover = self.stored_from..next.min(self.durable.next);

@@ -65,7 +65,9 @@ impl Options {
         let given = variable(SEEDS).map(|text| parse_seeds(&text)).transpose()?;
         let seeds = given.unwrap_or(if is_optimised() { SET } else { SMALL_SET });
         let processes = match variable(PROCESSES) {
-            Some(text) => text.parse().map_err(|_| format!("{PROCESSES} is a number, and not {text:?}"))?,
+            Some(text) => text
+                .parse()
+                .map_err(|_| format!("{PROCESSES} is a number, and not {text:?}"))?,
             None => available_parallelism().map_or(1, usize::from),
         };
         let evidence = variable(EVIDENCE).map(PathBuf::from);
@@ -98,7 +100,11 @@ impl Options {
         let file = fs::OpenOptions::new().create(true).append(true).open(&path);
         let kept = file.and_then(|mut file| writeln!(file, "{}", verdict.to_json()));
         if let Err(error) = kept {
-            say(&format!("what came of seed {} is not kept in {}: {error}", verdict.seed, path.display()));
+            say(&format!(
+                "what came of seed {} is not kept in {}: {error}",
+                verdict.seed,
+                path.display()
+            ));
         }
     }
 
@@ -128,7 +134,9 @@ impl Options {
 
 /// Whether `cargo test` was asked for other tests, or for a list of them.
 fn is_other(arguments: &[String]) -> bool {
-    let lists = arguments.iter().any(|argument| argument == "--list" || argument == "--ignored");
+    let lists = arguments
+        .iter()
+        .any(|argument| argument == "--list" || argument == "--ignored");
     let mut names = arguments.iter().filter(|argument| !argument.starts_with('-'));
     lists || names.any(|name| !"simulation".contains(name.as_str()) && name.parse::<u64>().is_err())
 }
@@ -150,7 +158,9 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
         }
     };
     if range.is_empty() {
-        return Err(format!("{SEEDS}={text} names no seed: the end of A..B is not run itself"));
+        return Err(format!(
+            "{SEEDS}={text} names no seed: the end of A..B is not run itself"
+        ));
     }
     Ok(range)
 }
@@ -160,4 +170,13 @@ fn is_optimised() -> bool {
     let program = std::env::current_exe().unwrap_or_default();
     let folders = program.ancestors().filter_map(Path::file_name);
     folders.take(4).any(|folder| folder == PROFILE)
+}
+
+/// Lets this process have the bug that `QUORATE_PLANTED` names.
+#[cfg(quorate_planted)]
+pub(super) fn plant() {
+    if let Some(name) = variable("QUORATE_PLANTED") {
+        let bug: quorate_model::planted::Planted = name.parse().expect("the name of a planted bug");
+        bug.choose();
+    }
 }

@@ -86,12 +86,17 @@ impl World<'_> {
         match end {
             End::Start => self.start_again(&hosts),
             End::Resume => hosts.iter().for_each(|host| self.hosts[*host].gate.open()),
-            End::Repair(links) => links.iter().for_each(|(one, other)| self.sim.repair(one.as_str(), other.as_str())),
-            End::Release(links) => links.iter().for_each(|(one, other)| self.sim.release(one.as_str(), other.as_str())),
+            End::Repair(links) => links
+                .iter()
+                .for_each(|(one, other)| self.sim.repair(one.as_str(), other.as_str())),
+            End::Release(links) => links
+                .iter()
+                .for_each(|(one, other)| self.sim.release(one.as_str(), other.as_str())),
             End::Hasten(links) => {
                 let most = self.plan.latency_max;
                 let hasten = |(one, other): &(String, String)| {
-                    self.sim.set_link_max_message_latency(one.as_str(), other.as_str(), most);
+                    self.sim
+                        .set_link_max_message_latency(one.as_str(), other.as_str(), most);
                 };
                 links.iter().for_each(hasten);
             }
@@ -100,7 +105,9 @@ impl World<'_> {
             }),
             End::FreeDisk => {
                 self.count(kind);
-                hosts.iter().for_each(|host| self.hosts[*host].disk.set_free_bytes(FREE_BYTES));
+                hosts
+                    .iter()
+                    .for_each(|host| self.hosts[*host].disk.set_free_bytes(FREE_BYTES));
             }
             End::Failed { torn } => self.repair_disk(kind, &hosts, torn),
             End::LeaveRequests => {
@@ -160,7 +167,11 @@ impl World<'_> {
         self.problems.extend(self.invariants.problems());
         let mut verdict = Verdict::of(&self.plan, &self.recorder.record(), self.problems);
         verdict.simulated_ms = u64::try_from(self.sim.elapsed().as_millis()).unwrap_or(u64::MAX);
-        verdict.faults = self.fired.iter().map(|(kind, count)| (kind.name().to_owned(), *count)).collect();
+        verdict.faults = self
+            .fired
+            .iter()
+            .map(|(kind, count)| (kind.name().to_owned(), *count))
+            .collect();
         verdict.hashes_compared = compared;
         verdict.snapshots_installed = telemetry::snapshots_installed();
         verdict.acknowledgements_checked = self.invariants.checked();

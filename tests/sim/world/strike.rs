@@ -2,6 +2,7 @@
 
 use std::{io, ops::Range, time::Duration};
 
+use quorate_storage::{FailPoint, Slot};
 use rand::{RngExt as _, seq::IndexedRandom as _};
 
 use super::World;
@@ -114,8 +115,18 @@ impl World<'_> {
 
     fn fail_disk(&mut self, kind: Kind) -> Option<Active> {
         let host = self.victim(kind)?;
-        let after = self.rng.random_range(0..6);
-        self.hosts[host].disk.fail_syncs_after(after, io::ErrorKind::Other);
+        let points = [
+            FailPoint::Put,
+            FailPoint::Remove,
+            FailPoint::Save(Slot::Vote),
+            FailPoint::Save(Slot::Committed),
+            FailPoint::Save(Slot::Purged),
+        ];
+        let point = *points.choose(&mut self.rng).expect("one of several");
+        let after = self.rng.random_range(0..=1);
+        self.hosts[host]
+            .disk
+            .fail_sync_after(point, after, io::ErrorKind::Other);
         Some(Active {
             kind,
             hosts: vec![host],
@@ -171,7 +182,9 @@ impl World<'_> {
 
     /// All who send to a host and hear from it.
     fn others(&mut self, host: usize) -> Vec<String> {
-        let members = (0..self.hosts.len()).filter(|other| *other != host).map(|other| self.name(other));
+        let members = (0..self.hosts.len())
+            .filter(|other| *other != host)
+            .map(|other| self.name(other));
         let mut others: Vec<_> = members.collect();
         // Half of the time clients still reach it.
         if self.rng.random() {
@@ -240,7 +253,8 @@ impl World<'_> {
         let (name, others) = (self.name(host), self.others(host));
         let most = Duration::from_millis(self.rng.random_range(50..500));
         for other in &others {
-            self.sim.set_link_max_message_latency(other.as_str(), name.as_str(), most);
+            self.sim
+                .set_link_max_message_latency(other.as_str(), name.as_str(), most);
         }
         self.count(Kind::SlowLinks);
         let links = others.into_iter().map(|other| (other, name.clone())).collect();
@@ -287,7 +301,9 @@ impl World<'_> {
     /// Where a node that joins asks.
     fn known(&self) -> Vec<std::sync::Arc<str>> {
         let living = self.living().into_iter();
-        living.map(|host| std::sync::Arc::clone(&self.hosts[host].name)).collect()
+        living
+            .map(|host| std::sync::Arc::clone(&self.hosts[host].name))
+            .collect()
     }
 
     /// Whether the members are to change already: they change one after the other.

@@ -44,6 +44,8 @@ enum Stage {
 impl Encoder {
     /// Starts to encode `state`, a cheap clone of it, with what raft keeps beside it.
     pub fn new(state: &State, raft: RaftMeta) -> Result<Self, Error> {
+        #[cfg(quorate_planted)]
+        let state = &state.for_a_snapshot();
         let objects: Box<dyn Iterator<Item = ObjectV1> + Send> = Box::new(state.objects());
         Ok(Self {
             header: Header::of(state, raft)?,

@@ -258,3 +258,18 @@ impl State {
         }
     }
 }
+
+#[cfg(quorate_planted)]
+impl State {
+    /// What a snapshot is made of.
+    pub(crate) fn for_a_snapshot(&self) -> Self {
+        use quorate_model::planted::{self, Planted};
+        let mut state = self.clone();
+        if planted::is(Planted::OutcomesLeftOut) {
+            for held in self.leases.clone().into_leases() {
+                state.forget_below(held.lease().id, None);
+            }
+        }
+        state
+    }
+}

@@ -46,6 +46,8 @@ struct Disk {
     power_losses: u64,
     /// Syncs that still succeed before the injected failure.
     failure: Option<(u64, io::ErrorKind)>,
+    /// What has to be written for syncs to fail, and the failure that it brings.
+    fail_point: Option<(FailPoint, u64, io::ErrorKind)>,
     /// How long a sync takes.
     sync_time: Duration,
     /// Bytes that are said to be free.
@@ -59,6 +61,17 @@ struct Disk {
 struct Image {
     records: BTreeMap<u64, Bytes>,
     slots: BTreeMap<Slot, Bytes>,
+}
+
+/// A sort of writes, at which syncs can begin to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailPoint {
+    /// A record is put.
+    Put,
+    /// Records are removed.
+    Remove,
+    /// A slot is saved.
+    Save(Slot),
 }
 
 #[derive(Debug, Clone)]
@@ -161,9 +174,15 @@ impl MemoryDisk {
         self.lock().failure = Some((syncs, kind));
     }
 
+    /// Lets the first sync fail with `kind` that comes `syncs` syncs after the next write of this sort: its own, if none.
+    pub fn fail_sync_after(&self, point: FailPoint, syncs: u64, kind: io::ErrorKind) {
+        self.lock().fail_point = Some((point, syncs, kind));
+    }
+
     /// Ends the failure of [`MemoryDisk::fail_syncs_after`], as freeing a full disk would.
     pub fn heal(&self) {
-        self.lock().failure = None;
+        let mut disk = self.lock();
+        (disk.failure, disk.fail_point) = (None, None);
     }
 
     /// Changes a stored record, durably and behind the engine's back. For tests of damage: `None` removes it.
@@ -224,7 +243,8 @@ impl MemoryDisk {
 
     /// Whether syncs fail, or are about to.
     pub fn is_failing(&self) -> bool {
-        self.lock().failure.is_some()
+        let disk = self.lock();
+        disk.failure.is_some() || disk.fail_point.is_some()
     }
 
     /// The durable value of a slot: what a power loss would leave.
@@ -257,6 +277,11 @@ impl MemoryDisk {
 
 impl Disk {
     fn write(&mut self, write: Write) {
+        if let Some((point, syncs, kind)) = self.fail_point
+            && point.is_at(&write)
+        {
+            (self.failure, self.fail_point) = (Some((syncs, kind)), None);
+        }
         self.visible.apply(&write);
         self.pending.push(write);
     }
@@ -278,6 +303,18 @@ impl Disk {
                 *left -= 1;
                 Ok(())
             }
+        }
+    }
+}
+
+// === impl FailPoint ===
+
+impl FailPoint {
+    fn is_at(self, write: &Write) -> bool {
+        match (self, write) {
+            (Self::Put, Write::Put(..)) | (Self::Remove, Write::Remove(_)) => true,
+            (Self::Save(slot), Write::Save(saved, _)) => slot == *saved,
+            (Self::Put | Self::Remove | Self::Save(_), _) => false,
         }
     }
 }
