@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use quorate_client::{Answer, Client, Error, Reason};
+use quorate_client::{Answer, Builder, Client, Error, Reason};
 use quorate_model::InstanceKey;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tokio::{task::JoinSet, time::Instant};
@@ -40,7 +40,8 @@ struct Shared {
 }
 
 struct Writer {
-    number: usize,
+    /// What its instances are named after.
+    name: String,
     client: Client,
     rng: SmallRng,
     shared: Arc<Shared>,
@@ -51,15 +52,21 @@ struct Writer {
 impl Load {
     /// Sets `writers` going, spread over the members of `cluster`.
     pub fn start(cluster: &Cluster, writers: usize, seed: u64) -> Self {
+        Self::start_with(writers, seed, "", |number| cluster.client_builder(number))
+    }
+
+    /// Sets `writers` going, each with a client of its own that is built so. Those of loads of other names write to
+    /// other instances.
+    pub fn start_with(writers: usize, seed: u64, name: &str, builder: impl Fn(usize) -> Builder) -> Self {
         let mut load = Self {
             shared: Arc::default(),
             writers: JoinSet::new(),
         };
         for number in 0..writers {
             let seed = seed.wrapping_add(number as u64);
-            let client = cluster.client_builder(number).seed(seed).build();
+            let client = builder(number).seed(seed).build();
             let writer = Writer {
-                number,
+                name: format!("{name}{number}"),
                 client: client.expect("a cluster with members"),
                 rng: SmallRng::seed_from_u64(seed),
                 shared: Arc::clone(&load.shared),
@@ -69,9 +76,14 @@ impl Load {
         load
     }
 
+    /// How many writes have been acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.shared.acknowledged.load(Ordering::Relaxed)
+    }
+
     /// Waits until `count` more writes are acknowledged.
     pub async fn acknowledges(&self, count: usize, within: Duration) {
-        let acknowledged = || self.shared.acknowledged.load(Ordering::Relaxed);
+        let acknowledged = || self.acknowledged();
         let wanted = acknowledged() + count;
         let what = format!("{count} writes are acknowledged");
         eventually(within, &what, async || {
@@ -109,10 +121,10 @@ impl Writer {
     }
 
     fn draw(&mut self, value: u64) -> (InstanceKey, Action) {
-        let number = self.number;
+        let name = &self.name;
         if value.is_multiple_of(2) {
             return (
-                key(&format!("fresh-{number}"), &value.to_string()),
+                key(&format!("fresh-{name}"), &value.to_string()),
                 Action::Register(value),
             );
         }
@@ -122,7 +134,7 @@ impl Writer {
         } else {
             Action::Register(value)
         };
-        (key(&format!("reused-{number}"), &reused), action)
+        (key(&format!("reused-{name}"), &reused), action)
     }
 
     async fn carry_out(&self, key: InstanceKey, action: Action) -> Operation {

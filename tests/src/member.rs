@@ -11,7 +11,7 @@ use quorate_client::{Answer, Client, Error, Status};
 use quorate_model::{DoorAddress, MemberId};
 use rustix::process::Signal;
 
-use crate::{Process, ensure, eventually};
+use crate::{Process, Surroundings, ensure, eventually};
 
 /// How long a member may take to serve after its start, on a busy machine without optimisation.
 pub const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -35,6 +35,7 @@ pub struct Member {
     doors: Doors,
     files: PathBuf,
     arguments: Vec<String>,
+    surroundings: Mutex<Surroundings>,
     process: Mutex<Option<Process>>,
     client: Client,
 }
@@ -69,6 +70,7 @@ impl Member {
             doors,
             files: directory.to_owned(),
             arguments,
+            surroundings: Mutex::default(),
             process: Mutex::new(None),
             client,
         }
@@ -101,9 +103,21 @@ impl Member {
 
     /// Starts it, with the same arguments each time.
     pub fn start(&self) {
+        let surroundings = self.surroundings();
         let mut process = self.process();
         assert!(process.is_none(), "member {} runs already", self.number);
-        *process = Some(Process::start(&self.files, &self.name(), &self.arguments));
+        let started = Process::start_in(&surroundings, &self.files, &self.name(), &self.arguments);
+        *process = Some(started);
+    }
+
+    /// What it is started in.
+    pub fn surroundings(&self) -> Surroundings {
+        self.surroundings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts it in other surroundings from its next start on.
+    pub fn surround(&self, surroundings: Surroundings) {
+        *self.surroundings.lock().unwrap_or_else(PoisonError::into_inner) = surroundings;
     }
 
     /// Whether it has a process, which may have ended.
