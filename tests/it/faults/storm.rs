@@ -59,13 +59,11 @@ async fn of(ground: Ground, test: &str, is_wanted: impl Fn(Kind) -> bool) {
     }
     let fired = storm.count();
     let operations: usize = storm.fired.iter().map(|fired| fired.operations).sum();
-    for (kind, count) in &fired {
-        figure(format_args!("{}: happened {count} times", kind.name()));
-    }
+    let counts = fired.iter().map(|(kind, count)| format!("{} {count}", kind.name()));
     figure(format_args!(
-        "{} faults of {} kinds, {} kinds skipped, {operations} writes",
+        "{} faults happened ({}), {} kinds skipped, {operations} writes",
         storm.fired.len(),
-        fired.len(),
+        counts.collect::<Vec<_>>().join(", "),
         storm.skipped.len()
     ));
     let short = coverage::short(&minimum, &fired, &storm.skipped);
