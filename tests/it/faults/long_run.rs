@@ -7,7 +7,7 @@
 //! ```
 //!
 //! It strikes in episodes, each with a cluster of its own, until there were `QUORATE_FAULTS` faults (300 if that is not
-//! set), then measures failovers. What it has done it appends to a journal, `target/process-faults.jsonl` or the
+//! set), then measures `QUORATE_FAILOVERS` failovers of each kind (30). What it has done it appends to a journal, `target/process-faults.jsonl` or the
 //! file that `QUORATE_FAULTS_JOURNAL` names, and it goes on from there when it is started again. At the end it
 //! writes what the journal says to `docs/evidence/`, or to the directory that `QUORATE_EVIDENCE` names.
 //!
@@ -36,7 +36,8 @@ const FAULTS_DEFAULT: usize = 300;
 const EPISODE: &str = "QUORATE_EPISODE";
 
 /// Failovers of each kind.
-const FAILOVERS: usize = 30;
+const FAILOVERS: &str = "QUORATE_FAILOVERS";
+const FAILOVERS_DEFAULT: usize = 30;
 
 #[tokio::test]
 #[ignore = "runs for hours; its command is at the top of the file"]
@@ -48,9 +49,7 @@ async fn nothing_is_lost_and_writes_are_back_soon() {
     }
     let mut journal = Journal::open(journal_path());
     let base = journal.seed_or(seed);
-    let faults = env::var(FAULTS).map_or(FAULTS_DEFAULT, |count| {
-        count.parse().expect("QUORATE_FAULTS is a number")
-    });
+    let (faults, failovers) = (count(FAULTS, FAULTS_DEFAULT), count(FAILOVERS, FAILOVERS_DEFAULT));
     while journal.faults() < faults {
         let episode = Episode::of(base, journal.episodes());
         figure(format_args!(
@@ -61,7 +60,7 @@ async fn nothing_is_lost_and_writes_are_back_soon() {
         journal.add(json!({ "episode": episode.number, "seed": base }), came);
     }
     for failover in Failover::ALL {
-        while journal.gaps(failover).len() < FAILOVERS {
+        while journal.gaps(failover).len() < failovers {
             let batch = journal.batches();
             let came = caught(failovers::run(failover, base.wrapping_add(batch))).await;
             journal.add(json!({ "failover": failover.name(), "seed": base }), came);
@@ -71,6 +70,12 @@ async fn nothing_is_lost_and_writes_are_back_soon() {
         }
     }
     evidence::write(&journal);
+}
+
+fn count(variable: &str, default: usize) -> usize {
+    env::var(variable).map_or(default, |given| {
+        given.parse().unwrap_or_else(|_| panic!("{variable} is a number"))
+    })
 }
 
 /// What comes of it, or what was said when it failed.

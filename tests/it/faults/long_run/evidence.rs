@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{FAILOVERS, failovers::Failover, journal::Journal, root};
+use super::{failovers::Failover, journal::Journal, root};
 
 /// How the run is repeated.
 const COMMAND: &str = "cargo build --release && QUORATE_FAULTS=300 \
@@ -58,7 +58,6 @@ fn faults(journal: &Journal) -> Value {
 fn failovers(journal: &Journal) -> Value {
     let measured = Failover::ALL.map(|failover| {
         let mut gaps = journal.gaps(failover);
-        gaps.truncate(FAILOVERS);
         gaps.sort_unstable();
         (failover.name(), summary(&gaps))
     });
