@@ -25,6 +25,7 @@ mod network;
 mod process;
 mod proxy;
 mod random;
+pub mod record;
 mod report;
 mod tools;
 mod tracer;
@@ -32,6 +33,7 @@ mod values;
 mod volume;
 mod wall_clock;
 mod workers;
+pub mod workload;
 
 pub use cluster::{Cluster, SETTLED_WITHIN};
 pub use command::{Finished, run, run_example, run_with};

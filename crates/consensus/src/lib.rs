@@ -20,6 +20,7 @@ mod log_clock;
 mod memory;
 mod network;
 mod recollection;
+pub mod runtime;
 mod snapshot;
 mod state_machine;
 mod status;

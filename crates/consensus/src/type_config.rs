@@ -54,6 +54,7 @@ openraft::declare_raft_types!(
         R = Option<Applied>,
         NodeId = u64,
         Node = MemberInfo,
+        AsyncRuntime = crate::runtime::NodeRuntime,
 );
 
 pub(crate) type LeaderId = impls::leader_id_adv::LeaderId<u64, u64>;

@@ -8,7 +8,7 @@ pub mod sled;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, io, ops::Range};
+use std::{fmt, io, ops::Range, time::Duration};
 
 use bytes::Bytes;
 
@@ -71,6 +71,12 @@ pub trait LogStore: fmt::Debug + Send + Sync + 'static {
 
     /// Whether a read may wait for a disk, so that an async caller should hand it to a blocking thread.
     fn read_blocks(&self) -> bool;
+
+    /// How long a writer that is a task has to wait for the next sync, of an engine that does not block while it
+    /// syncs: of one on a simulated disk. Nothing otherwise.
+    fn sync_time(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What was written since the last sync, held against the limits of one unit.

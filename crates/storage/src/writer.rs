@@ -92,6 +92,7 @@ impl Writer {
     /// Steps until the log is closed or fails. For a task, with an engine that does not block.
     pub async fn run_in_task(mut self) {
         loop {
+            wait_for_disk(&self.shared).await;
             match self.step() {
                 // Others of the same runtime want to go on too.
                 Step::Worked => tokio::task::yield_now().await,
@@ -330,5 +331,13 @@ impl Drop for Writer {
         if open {
             self.shared.fail("the writer is gone", Completions::default());
         }
+    }
+}
+
+/// Lets the time of one sync pass if there is something to write: more comes meanwhile, and is in the same unit.
+async fn wait_for_disk(shared: &Shared) {
+    let time = shared.engine.sync_time();
+    if !time.is_zero() && !shared.lock().queue.is_empty() {
+        tokio::time::sleep(time).await;
     }
 }

@@ -50,10 +50,8 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     let keeper = consensus.clone();
     let keeping = async move { keeper.keep_log_short().await };
     tasks.main.spawn("log-keeper", Policy::Essential, keeping);
-    if let Some(directory) = &disk.directory {
-        // Before anybody is told that the member is there: a cluster that is read-only stays so.
-        consensus.report_disk(watching::shortage(directory, needs).await);
-    }
+    // Before anybody is told that the member is there: a cluster that is read-only stays so.
+    consensus.report_disk(watching::shortage(&disk.keeping, needs).await);
     let registry = Registry::start(quorate_registry::Parts {
         consensus: consensus.clone(),
         connector,

@@ -23,13 +23,21 @@ pub enum Disk {
     Memory(MemoryDisk),
 }
 
+/// Where the data of a node that runs are.
+#[derive(Debug, Clone)]
+pub(super) enum Keeping {
+    /// In a directory.
+    Directory(Arc<DataDir>),
+    /// In memory.
+    Memory(MemoryDisk),
+}
+
 /// A disk that was opened, and whose writer runs.
 #[derive(Debug)]
 pub(super) struct OpenDisk {
     pub(super) log: Log,
     pub(super) snapshots: SnapshotStore,
-    /// The directory, unless it is all in memory.
-    pub(super) directory: Option<Arc<DataDir>>,
+    pub(super) keeping: Keeping,
     /// The thread of the writer, unless it is a task.
     writer: Option<thread::JoinHandle<()>>,
 }
@@ -49,7 +57,7 @@ impl Disk {
     pub(super) fn identity(&self) -> Option<Identity> {
         match self {
             Self::Directory(directory) => directory.identity(),
-            Self::Memory(_) => None,
+            Self::Memory(disk) => disk.identity(),
         }
     }
 
@@ -61,7 +69,7 @@ impl Disk {
                 Some(nonce) => Ok(nonce),
                 None => directory.save_join_nonce(drawn).map(|()| drawn),
             },
-            Self::Memory(_) => Ok(drawn),
+            Self::Memory(disk) => Ok(disk.join_nonce(drawn)),
         }
     }
 
@@ -88,7 +96,7 @@ impl Disk {
                 Ok(OpenDisk {
                     log,
                     snapshots,
-                    directory: Some(Arc::new(directory)),
+                    keeping: Keeping::Directory(Arc::new(directory)),
                     writer,
                 })
             }
@@ -98,7 +106,7 @@ impl Disk {
                 Ok(OpenDisk {
                     log,
                     snapshots,
-                    directory: None,
+                    keeping: Keeping::Memory(disk),
                     writer: None,
                 })
             }

@@ -7,7 +7,11 @@ use quorate_registry::Tasks;
 use quorate_storage::FatalError;
 use tokio::{join, sync::watch, time::timeout};
 
-use super::{NodeError, Runtimes, disk::OpenDisk, health::Health};
+use super::{
+    NodeError, Runtimes,
+    disk::{Keeping, OpenDisk},
+    health::Health,
+};
 
 // A stop ends within 15 seconds: the sum of these, three times the tasks', and what `OpenDisk::close` and the
 // runtimes may take. Orchestrators kill what they have told to stop after 30.
@@ -110,8 +114,12 @@ impl Serving {
             identity.member_id,
             identity.cluster_id
         );
-        let marked = self.disk.directory.as_ref().map(|directory| directory.mark_removed());
-        if let Some(Err(error)) = marked {
+        let marked = match &self.disk.keeping {
+            Keeping::Directory(directory) => directory.mark_removed(),
+            // It finds out again.
+            Keeping::Memory(_) => Ok(()),
+        };
+        if let Err(error) = marked {
             // It would find out again.
             tracing::warn!(%error, "the directory is not marked as one of a member that was removed");
         }

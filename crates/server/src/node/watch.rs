@@ -23,8 +23,7 @@ const WRITER_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) fn start(disk: &OpenDisk, registry: &Registry, clock: Arc<dyn Clock>, needs: DiskNeeds, tasks: &Tasks) {
     let watchdog = Watchdog::new(disk.log.clone(), clock);
     tasks.spawn("log-watchdog", Policy::Expendable, watch_writer(watchdog));
-    if let Some(directory) = &disk.directory {
-        let watch = DiskWatch::new(Arc::clone(directory), needs, registry.clone());
+    if let Some(watch) = DiskWatch::new(&disk.keeping, needs, registry.clone()) {
         tasks.spawn("disk-watch", Policy::Essential, watch.run());
     }
 }

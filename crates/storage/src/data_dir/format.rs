@@ -63,9 +63,15 @@ impl Format {
                 known,
             });
         }
-        let format: FormatV1 = envelope.decode().map_err(|error| damaged(error.to_string()))?;
-        let member_id = MemberId::try_from(format.member).map_err(|error| damaged(error.to_string()))?;
-        let segment_bytes = usize::try_from(format.segment_bytes).map_err(|error| damaged(error.to_string()))?;
+        Self::parse(bytes).map_err(damaged)
+    }
+
+    /// Reads what [`Format::seal`] wrote in this version, or says what is wrong with it.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let envelope = envelope::open(Kind::Format, bytes).map_err(|error| error.to_string())?;
+        let format: FormatV1 = envelope.decode().map_err(|error| error.to_string())?;
+        let member_id = MemberId::try_from(format.member).map_err(|error| error.to_string())?;
+        let segment_bytes = usize::try_from(format.segment_bytes).map_err(|error| error.to_string())?;
         let cluster_id = ClusterId::new(format.cluster);
         Ok(Self {
             identity: Identity { cluster_id, member_id },

@@ -9,12 +9,14 @@ use std::{
     io,
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use quorate_model::{Identity, JoinNonce};
 
 use super::{LogStore, Slot, UnitMeter, take_bytes};
-use crate::watermark::WatermarkSlot;
+use crate::{data_dir::Format, watermark::WatermarkSlot};
 
 /// The disk of one node, in memory: log, watermark and snapshots.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,11 @@ struct Disk {
     power_losses: u64,
     /// Syncs that still succeed before the injected failure.
     failure: Option<(u64, io::ErrorKind)>,
+    /// How long a sync takes.
+    sync_time: Duration,
+    /// Bytes that are said to be free.
+    free_bytes: Option<u64>,
+    join_nonce: Option<JoinNonce>,
     watermark: Option<Bytes>,
     snapshots: BTreeMap<String, Bytes>,
 }
@@ -87,6 +94,32 @@ impl MemoryDisk {
         }
     }
 
+    /// Whose data it holds, if it holds any.
+    pub fn identity(&self) -> Option<Identity> {
+        let format = self.durable_slot(Slot::Format)?;
+        Format::parse(&format).ok().map(|format| format.identity)
+    }
+
+    /// The nonce with which the node asks to join: `drawn`, unless it has asked before.
+    pub fn join_nonce(&self, drawn: JoinNonce) -> JoinNonce {
+        *self.lock().join_nonce.get_or_insert(drawn)
+    }
+
+    /// Bytes that are free, if that was ever said.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.lock().free_bytes
+    }
+
+    /// Says how many bytes are free. Nothing is refused for it here: what a node does about it is its own decision.
+    pub fn set_free_bytes(&self, bytes: u64) {
+        self.lock().free_bytes = Some(bytes);
+    }
+
+    /// Lets each sync of the log take so long from now on.
+    pub fn set_sync_time(&self, time: Duration) {
+        self.lock().sync_time = time;
+    }
+
     /// Cuts the power: all that was not synced is gone, and every engine opened before fails from now on.
     pub fn power_loss(&self) {
         self.power_loss_keeping(0);
@@ -113,6 +146,7 @@ impl MemoryDisk {
             visible: disk.durable.clone(),
             watermark: disk.watermark.clone(),
             snapshots: disk.snapshots.clone(),
+            join_nonce: disk.join_nonce,
             ..Disk::default()
         })))
     }
@@ -279,6 +313,10 @@ impl LogStore for MemoryStore {
 
     fn read_blocks(&self) -> bool {
         false
+    }
+
+    fn sync_time(&self) -> Duration {
+        self.disk.lock().sync_time
     }
 }
 

@@ -3,13 +3,13 @@
 use std::{io, sync::Arc, time::Duration};
 
 use quorate_registry::{DiskSpace, Registry};
-use quorate_storage::{Ballast, DataDir};
+use quorate_storage::{Ballast, DataDir, MemoryDisk};
 use tokio::{
     task::spawn_blocking,
     time::{MissedTickBehavior, interval},
 };
 
-use crate::config::DiskNeeds;
+use crate::{config::DiskNeeds, node::disk::Keeping};
 
 /// Between two looks at the disk: at a gigabyte per second some of the floor is left when it is noticed.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -29,10 +29,12 @@ pub(super) struct DiskWatch {
     told: bool,
 }
 
-/// What is looked at, on a thread that may block.
-struct WatchedDisk {
-    directory: Arc<DataDir>,
-    ballast: Ballast,
+/// What is looked at.
+enum WatchedDisk {
+    /// A real one, on a thread that may block.
+    Directory { directory: Arc<DataDir>, ballast: Ballast },
+    /// One in memory, which needs no ballast to be left again.
+    Memory(MemoryDisk),
 }
 
 /// What was seen of a disk.
@@ -54,15 +56,15 @@ enum Step {
 // === impl DiskWatch ===
 
 impl DiskWatch {
-    pub(super) fn new(directory: Arc<DataDir>, needs: DiskNeeds, registry: Registry) -> Self {
-        let ballast = directory.ballast(needs.ballast_bytes);
-        Self {
-            disk: Arc::new(WatchedDisk { directory, ballast }),
+    /// Nothing, if the disk has no limit that anybody knows of.
+    pub(super) fn new(keeping: &Keeping, needs: DiskNeeds, registry: Registry) -> Option<Self> {
+        Some(Self {
+            disk: Arc::new(WatchedDisk::new(keeping, needs)?),
             needs,
             registry,
             low: false,
             told: false,
-        }
+        })
     }
 
     pub(super) async fn run(mut self) {
@@ -108,14 +110,14 @@ impl DiskWatch {
     }
 
     async fn release(&mut self, free_bytes: u64) {
-        match self.blocking(|disk| disk.ballast.release()).await {
+        match self.blocking(WatchedDisk::release_ballast).await {
             Ok(()) => tracing::warn!(free_bytes, "the disk is as good as full: gave up the ballast"),
             Err(error) => tracing::error!(%error, "the disk is as good as full, and the ballast cannot be removed"),
         }
     }
 
     async fn take(&mut self) {
-        match self.blocking(|disk| disk.ballast.take()).await {
+        match self.blocking(WatchedDisk::take_ballast).await {
             Ok(()) => {
                 self.told = false;
                 tracing::info!(bytes = self.needs.ballast_bytes, "took the ballast");
@@ -133,30 +135,70 @@ impl DiskWatch {
         &self,
         work: impl FnOnce(&WatchedDisk) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let disk = Arc::clone(&self.disk);
-        spawn_blocking(move || work(&disk)).await.map_err(io::Error::other)?
+        blocking(&self.disk, work).await
     }
 }
 
 // === impl WatchedDisk ===
 
 impl WatchedDisk {
+    /// Nothing, if the disk has no limit that anybody knows of.
+    fn new(keeping: &Keeping, needs: DiskNeeds) -> Option<Self> {
+        match keeping {
+            Keeping::Directory(directory) => Some(Self::Directory {
+                directory: Arc::clone(directory),
+                ballast: directory.ballast(needs.ballast_bytes),
+            }),
+            Keeping::Memory(disk) => disk.free_bytes().map(|_| Self::Memory(disk.clone())),
+        }
+    }
+
     fn look(&self) -> io::Result<Seen> {
-        Ok(Seen {
-            free: self.directory.free_bytes()?,
-            held: self.ballast.held()?,
-        })
+        match self {
+            Self::Directory { directory, ballast } => Ok(Seen {
+                free: directory.free_bytes()?,
+                held: ballast.held()?,
+            }),
+            Self::Memory(disk) => Ok(Seen {
+                free: disk.free_bytes().unwrap_or(u64::MAX),
+                held: 0,
+            }),
+        }
+    }
+
+    fn release_ballast(&self) -> io::Result<()> {
+        match self {
+            Self::Directory { ballast, .. } => ballast.release(),
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    fn take_ballast(&self) -> io::Result<()> {
+        match self {
+            Self::Directory { ballast, .. } => ballast.take(),
+            Self::Memory(_) => Ok(()),
+        }
     }
 }
 
-/// Why the disk of `directory` must not be filled further, as far as one look tells.
-pub(in crate::node) async fn shortage(directory: &Arc<DataDir>, needs: DiskNeeds) -> Option<String> {
-    let disk = WatchedDisk {
-        directory: Arc::clone(directory),
-        ballast: directory.ballast(needs.ballast_bytes),
-    };
-    let looked = spawn_blocking(move || disk.look()).await;
-    let seen = looked.map_err(io::Error::other).flatten().ok()?;
+/// Has work with a disk done where it may wait.
+async fn blocking<T: Send + 'static>(
+    disk: &Arc<WatchedDisk>,
+    work: impl FnOnce(&WatchedDisk) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    match &**disk {
+        WatchedDisk::Memory(_) => work(disk),
+        WatchedDisk::Directory { .. } => {
+            let disk = Arc::clone(disk);
+            spawn_blocking(move || work(&disk)).await.map_err(io::Error::other)?
+        }
+    }
+}
+
+/// Why the disk of a node must not be filled further, as far as one look tells.
+pub(in crate::node) async fn shortage(keeping: &Keeping, needs: DiskNeeds) -> Option<String> {
+    let disk = Arc::new(WatchedDisk::new(keeping, needs)?);
+    let seen = blocking(&disk, WatchedDisk::look).await.ok()?;
     needs.shortage(needs.is_low(seen, false))
 }
 
