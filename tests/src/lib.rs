@@ -14,6 +14,7 @@
 #![expect(clippy::missing_panics_doc, reason = "said above, once for all")]
 
 mod binary;
+pub mod checker;
 mod cluster;
 mod command;
 mod eventually;

@@ -6,8 +6,8 @@
 //! the clock of the [`Recorder`], so that a simulated run repeats.
 
 mod asking;
-mod plan;
-mod translate;
+pub(crate) mod plan;
+pub(crate) mod translate;
 mod writer;
 
 use std::{

@@ -32,7 +32,7 @@ const BATCH_MAX: usize = 5;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub(super) enum Deal {
+pub(crate) enum Deal {
     Write(Order),
     Batch(Vec<Order>),
     Read(About),
@@ -42,14 +42,14 @@ pub(super) enum Deal {
 
 /// A write that is to be sent. In a session it is the session that says in whose name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Order {
-    pub(super) key: Key,
-    pub(super) deed: Deed,
+pub(crate) struct Order {
+    pub(crate) key: Key,
+    pub(crate) deed: Deed,
 }
 
 /// Draws what a worker does, from what it knows.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     number: u32,
     rng: SmallRng,
     values: u64,
@@ -63,7 +63,7 @@ pub(super) struct Plan {
 // === impl Plan ===
 
 impl Plan {
-    pub(super) fn new(number: u32, seed: u64) -> Self {
+    pub(crate) fn new(number: u32, seed: u64) -> Self {
         Self {
             number,
             rng: SmallRng::seed_from_u64(seed),
@@ -75,11 +75,11 @@ impl Plan {
     }
 
     /// The owner that its sessions are opened in the name of.
-    pub(super) const fn owner(&self) -> u32 {
+    pub(crate) const fn owner(&self) -> u32 {
         self.number % OWNERS
     }
 
-    pub(super) fn draw(&mut self) -> Deal {
+    pub(crate) fn draw(&mut self) -> Deal {
         match self.rng.random_range(0..100) {
             0..45 => Deal::Write(self.draw_order()),
             45..57 => {
@@ -92,7 +92,7 @@ impl Plan {
     }
 
     /// How fresh an answer has to be; as fresh as what the client has seen, if nothing is said.
-    pub(super) fn draw_freshness(&mut self) -> Option<Freshness> {
+    pub(crate) fn draw_freshness(&mut self) -> Option<Freshness> {
         match self.rng.random_range(0..10) {
             0..4 => Some(Freshness::Linearizable),
             4..6 => Some(Freshness::Stale),
@@ -103,7 +103,7 @@ impl Plan {
     }
 
     /// Takes note of what a write was told.
-    pub(super) fn note(&mut self, order: Order, outcome: &Outcome) {
+    pub(crate) fn note(&mut self, order: Order, outcome: &Outcome) {
         let Outcome::Done(done) = outcome else { return };
         let header = done.header.map(|header| header.revision);
         self.seen = self.seen.max(header.or(done.revision).unwrap_or(0));
@@ -118,7 +118,7 @@ impl Plan {
     }
 
     /// Takes note of what a question was answered with.
-    pub(super) fn learn(&mut self, shown: &Shown) {
+    pub(crate) fn learn(&mut self, shown: &Shown) {
         let revision = shown.header.map_or(0, |header| header.revision);
         self.seen = self.seen.max(revision);
         for instance in &shown.instances {

@@ -12,20 +12,20 @@ const VALUE: &str = "value";
 
 // --- what is asked ---
 
-pub(super) fn service(number: u32) -> ServiceName {
+pub(crate) fn service(number: u32) -> ServiceName {
     crate::service(&format!("service-{number}"))
 }
 
-pub(super) fn id(number: u32) -> InstanceId {
+pub(crate) fn id(number: u32) -> InstanceId {
     crate::id(&format!("id-{number}"))
 }
 
-pub(super) fn owner(number: u32) -> Owner {
+pub(crate) fn owner(number: u32) -> Owner {
     format!("owner-{number}").parse().expect("a valid owner")
 }
 
 /// What a registration states with `base`, after an update to `value`.
-pub(super) fn spec(holder: Holder, base: u64, value: u64) -> InstanceSpec {
+pub(crate) fn spec(holder: Holder, base: u64, value: u64) -> InstanceSpec {
     let port = u16::try_from(1 + base % 60_000).expect("it is below 65,536");
     let weight = u16::try_from(base % 1_000).expect("it is below 65,536");
     let mut parts = crate::parts(port);
@@ -43,7 +43,7 @@ pub(super) fn spec(holder: Holder, base: u64, value: u64) -> InstanceSpec {
 }
 
 /// The part that updates are about.
-pub(super) fn patch(value: u64) -> InstancePatch {
+pub(crate) fn patch(value: u64) -> InstancePatch {
     InstancePatch {
         metadata: Some(metadata(value)),
         ..InstancePatch::default()
@@ -66,7 +66,7 @@ impl From<Availability> for model::Availability {
 
 // --- what is answered ---
 
-pub(super) fn registered(answer: &Answer<Registered>) -> Done {
+pub(crate) fn registered(answer: &Answer<Registered>) -> Done {
     let Registered { generation, change } = answer.value;
     let effect = Effect::Registered {
         generation: generation.get(),
@@ -75,13 +75,13 @@ pub(super) fn registered(answer: &Answer<Registered>) -> Done {
     done(answer, effect)
 }
 
-pub(super) fn changed(answer: &Answer<Changed>) -> Done {
+pub(crate) fn changed(answer: &Answer<Changed>) -> Done {
     let Changed { generation, changed } = answer.value;
     let generation = generation.get();
     done(answer, Effect::Changed { generation, changed })
 }
 
-pub(super) fn deregistered(answer: &Answer<Deregistered>) -> Done {
+pub(crate) fn deregistered(answer: &Answer<Deregistered>) -> Done {
     let Deregistered { existed } = answer.value;
     done(answer, Effect::Deregistered { existed })
 }
@@ -95,7 +95,7 @@ fn done<T>(answer: &Answer<T>, effect: Effect) -> Done {
 }
 
 /// What an item of a batch came to that was done. One that says less than it has to says nothing that can be relied on.
-pub(super) fn written(written: &Written) -> Outcome {
+pub(crate) fn written(written: &Written) -> Outcome {
     let changed = written.changed;
     let generation = written.generation.map(model::Generation::get);
     let effect = match (written.registered, generation) {
@@ -115,7 +115,7 @@ pub(super) fn written(written: &Written) -> Outcome {
 }
 
 /// What a write came to that failed, and whether its session is lost.
-pub(super) fn failed_write(error: &Error) -> (Outcome, bool) {
+pub(crate) fn failed_write(error: &Error) -> (Outcome, bool) {
     match error {
         Error::Refused { reason, .. } => (Outcome::Refused(refusal(*reason)), false),
         Error::SessionLost { .. } => (Outcome::NotDone, true),
@@ -163,7 +163,7 @@ fn header(header: &quorate_client::Header) -> Header {
 }
 
 /// One instance was shown.
-pub(super) fn one(answer: &Answer<model::Found>) -> Shown {
+pub(crate) fn one(answer: &Answer<model::Found>) -> Shown {
     Shown {
         header: Some(header(&answer.header)),
         service_known: None,
@@ -172,7 +172,7 @@ pub(super) fn one(answer: &Answer<model::Found>) -> Shown {
 }
 
 /// It was said that the instance is not there.
-pub(super) const fn none() -> Shown {
+pub(crate) const fn none() -> Shown {
     Shown {
         header: None,
         service_known: None,
@@ -181,7 +181,7 @@ pub(super) const fn none() -> Shown {
 }
 
 /// Instances of a service were shown.
-pub(super) fn many(answer: &Answer<Instances>) -> Shown {
+pub(crate) fn many(answer: &Answer<Instances>) -> Shown {
     Shown {
         header: Some(header(&answer.header)),
         service_known: Some(answer.value.service_known),
@@ -189,7 +189,7 @@ pub(super) fn many(answer: &Answer<Instances>) -> Shown {
     }
 }
 
-fn instance(found: &model::Found) -> Instance {
+pub(crate) fn instance(found: &model::Found) -> Instance {
     let key = Key {
         service: number(found.key().service.as_str(), "service-"),
         id: number(found.key().id.as_str(), "id-"),
@@ -221,7 +221,7 @@ fn number(name: &str, prefix: &str) -> u32 {
 }
 
 /// The holder, if it is one of the workload's.
-pub(super) fn holder(holder: &model::Holder) -> Option<Holder> {
+pub(crate) fn holder(holder: &model::Holder) -> Option<Holder> {
     let owner = match &holder.owner {
         Some(owner) => Some(owner.as_str().strip_prefix("owner-")?.parse().ok()?),
         None => None,
