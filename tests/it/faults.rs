@@ -12,3 +12,4 @@ mod long_run;
 mod round;
 mod storm;
 mod strike;
+mod witnesses;

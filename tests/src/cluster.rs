@@ -152,7 +152,7 @@ impl Cluster {
     }
 
     /// Members that have not been forgotten, in the order of their numbers.
-    fn present(&self) -> impl Iterator<Item = &Member> {
+    pub fn present(&self) -> impl Iterator<Item = &Member> {
         self.members
             .iter()
             .filter(|member| !self.gone.contains(&member.number()))

@@ -1,6 +1,6 @@
 //! Where faults strike: a cluster of three members, with all that can spoil what is between them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use quorate_tests::{Cluster, Doors, Load, Member, Network, Proxy};
 use tokio::time::Instant;
@@ -72,13 +72,21 @@ impl Field {
 
     /// Sets writers going, through the proxies if there are any.
     pub(super) fn load(&self, name: &str, seed: u64) -> Load {
-        let door = |member: &Member| {
-            let proxies = self.proxies.get(&member.number());
-            proxies.map_or(member.doors().client, |proxies| proxies.client.address())
-        };
         Load::start_with(WRITERS, seed, name, |number| {
+            let door = |member: &Member| self.client_door(member);
             self.cluster.client_builder_through(number, door)
         })
+    }
+
+    /// Where clients find this member.
+    pub(super) fn client_door(&self, member: &Member) -> SocketAddr {
+        let proxies = self.proxies.get(&member.number());
+        proxies.map_or(member.doors().client, |proxies| proxies.client.address())
+    }
+
+    /// Where clients find all members.
+    pub(super) fn client_doors(&self) -> Vec<SocketAddr> {
+        self.cluster.present().map(|member| self.client_door(member)).collect()
     }
 
     /// The proxies of all members.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_tests::{History, figure, seed, skip};
+use quorate_tests::{History, checker::Report, figure, seed, skip};
 use rand::{SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     field::Field,
     kind::{Ground, Kind},
     round::{Fired, round},
+    witnesses::Witnesses,
 };
 
 /// What came of a storm.
@@ -18,6 +19,8 @@ pub(super) struct Storm {
     pub(super) fired: Vec<Fired>,
     /// Kinds that need something that is not here, and what.
     pub(super) skipped: BTreeMap<Kind, String>,
+    /// What the witnesses of it were told, if it took place.
+    pub(super) judged: Option<Report>,
 }
 
 #[tokio::test]
@@ -90,6 +93,7 @@ pub(super) async fn storm(ground: Ground, kinds: Vec<Kind>, seed: u64) -> Storm 
     };
     let mut rng = SmallRng::seed_from_u64(seed);
     possible.shuffle(&mut rng);
+    let witnesses = Witnesses::start(&field, seed);
     let mut history = History::default();
     for (number, kind) in possible.into_iter().enumerate() {
         let fired = round(kind, number, &mut field, &mut history, &mut rng).await;
@@ -103,6 +107,9 @@ pub(super) async fn storm(ground: Ground, kinds: Vec<Kind>, seed: u64) -> Storm 
         ));
         storm.fired.push(fired);
     }
+    let judged = witnesses.judge(&field).await;
+    figure(format_args!("judged: {judged}"));
+    storm.judged = Some(judged);
     storm
 }
 

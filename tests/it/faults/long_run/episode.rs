@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use quorate_tests::checker::Report;
 use rand::{SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
@@ -78,7 +79,11 @@ pub(super) async fn run(episode: Episode) -> Value {
         .skipped
         .iter()
         .map(|(kind, problem)| json!({ "kind": kind.name(), "why": problem }));
-    json!({ "faults": fired.collect::<Vec<_>>(), "skipped": skipped.collect::<Vec<_>>() })
+    json!({
+        "faults": fired.collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+        "judged": storm.judged.as_ref().map(Report::to_json),
+    })
 }
 
 #[test]

@@ -37,7 +37,9 @@ fn faults(journal: &Journal) -> Value {
     let skipped: BTreeMap<&str, &str> = pairs(journal.list("skipped"), "why").collect();
     json!({
         "about": "Faults of real processes, sockets, disks and clocks under load. After each of them every member \
-                  served again, all members had the same state, and all writes that had been acknowledged.",
+                  served again, all members had the same state, and all writes that had been acknowledged. Meanwhile \
+                  witnesses did all sorts of things, and what they were told was judged: linearizable, in the order \
+                  of revisions, exactly once, no staler than stated, durable.",
         "command": COMMAND,
         "commit": commits(journal),
         "seed": journal.seed_or(|| 0),
@@ -47,6 +49,7 @@ fn faults(journal: &Journal) -> Value {
         "skipped": skipped,
         "operations": sum(journal, "operations"),
         "acknowledged": sum(journal, "acknowledged"),
+        "judged": judged(journal),
         "lost": none,
         "violations": none,
         "failed_episodes": failed,
@@ -109,6 +112,20 @@ fn sum(journal: &Journal, name: &str) -> u64 {
     faults.chain(batches).filter_map(Value::as_u64).sum()
 }
 
+/// What the witnesses did on whose word the verdict rests, of all episodes together.
+fn judged(journal: &Journal) -> BTreeMap<&str, u64> {
+    let records = journal
+        .lines()
+        .iter()
+        .map(|line| &line["came"]["judged"]["counts"]["record"]);
+    let counts = records.filter_map(Value::as_object).flatten();
+    let mut judged = BTreeMap::new();
+    for (name, count) in counts {
+        *judged.entry(name.as_str()).or_default() += count.as_u64().unwrap_or_default();
+    }
+    judged
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a figure to be read")]
 fn hours(journal: &Journal) -> f64 {
     let ms: u64 = journal
@@ -148,7 +165,9 @@ fn a_failed_episode_leaves_no_claim_that_nothing_was_lost() {
     let files = tempfile::TempDir::new().expect("a temporary directory can be made");
     let path = files.path().join("journal");
     let fault = json!({ "kind": "kill-all", "effect": "all", "operations": 9, "acknowledged": 7, "took_ms": 36_000 });
-    let good = json!({ "episode": 0, "seed": 3, "commit": "c", "came": { "faults": [fault], "skipped": [] } });
+    let judged = json!({ "counts": { "record": { "operations": 5 } } });
+    let came = json!({ "faults": [fault], "skipped": [], "judged": judged });
+    let good = json!({ "episode": 0, "seed": 3, "commit": "c", "came": came });
     fs::write(&path, format!("{good}\n")).expect("the directory can be written");
     let came = faults(&Journal::open(path.clone()));
     assert_eq!(
@@ -156,6 +175,7 @@ fn a_failed_episode_leaves_no_claim_that_nothing_was_lost() {
         (&json!(0), &json!(1), &json!(7))
     );
     assert_eq!((&came["kinds"]["kill-all"], &came["hours"]), (&json!(1), &json!(0.01)));
+    assert_eq!(came["judged"]["operations"], 5);
     let bad = json!({ "episode": 1, "seed": 3, "commit": "c", "failed": "lost" });
     fs::write(&path, format!("{good}\n{bad}\n")).expect("the directory can be written");
     let came = faults(&Journal::open(path));
