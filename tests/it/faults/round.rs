@@ -10,6 +10,7 @@ use super::{
     field::Field,
     kind::Kind,
     strike::{FLOOR, FLOOR_WITHIN, strike},
+    witnesses::Witnesses,
 };
 
 /// A fault that has happened.
@@ -24,26 +25,27 @@ pub(super) struct Fired {
     pub(super) took: Duration,
 }
 
-/// Strikes with one fault under load, waits until all is as before, and checks that nothing of `history` is lost, to
+/// What has been written, and what was told, in all rounds so far.
+pub(super) struct Past {
+    pub(super) history: History,
+    pub(super) witnesses: Witnesses,
+}
+
+/// Strikes with one fault under load, waits until all is as before, and checks that nothing of `past` is lost, to
 /// which all writes are added. The load is named after `number`.
-pub(super) async fn round(
-    kind: Kind,
-    number: usize,
-    field: &mut Field,
-    history: &mut History,
-    rng: &mut SmallRng,
-) -> Fired {
+pub(super) async fn round(kind: Kind, number: usize, field: &mut Field, past: &mut Past, rng: &mut SmallRng) -> Fired {
+    let shift = past.witnesses.start(field);
     let load = field.load(&format!("{number}-"), rng.random());
     load.acknowledges(FLOOR, FLOOR_WITHIN).await;
     let struck = Instant::now();
     let effect = strike(kind, field, &load, rng).await;
     load.acknowledges(FLOOR, FLOOR_WITHIN).await;
     field.wait_ready().await;
-    let written = load.stop().await;
+    let (written, ()) = tokio::join!(load.stop(), shift.end());
     let (acknowledged, _, _) = written.counts();
     let operations = written.operations().len();
-    history.append(written);
-    field.cluster.assert_kept(history).await;
+    past.history.append(written);
+    field.cluster.assert_kept(&past.history).await;
     Fired {
         kind,
         effect,

@@ -9,7 +9,7 @@ use super::{
     coverage,
     field::Field,
     kind::{Ground, Kind},
-    round::{Fired, round},
+    round::{Fired, Past, round},
     witnesses::Witnesses,
 };
 
@@ -93,10 +93,12 @@ pub(super) async fn storm(ground: Ground, kinds: Vec<Kind>, seed: u64) -> Storm 
     };
     let mut rng = SmallRng::seed_from_u64(seed);
     possible.shuffle(&mut rng);
-    let witnesses = Witnesses::start(&field, seed);
-    let mut history = History::default();
+    let mut past = Past {
+        history: History::default(),
+        witnesses: Witnesses::new(seed),
+    };
     for (number, kind) in possible.into_iter().enumerate() {
-        let fired = round(kind, number, &mut field, &mut history, &mut rng).await;
+        let fired = round(kind, number, &mut field, &mut past, &mut rng).await;
         figure(format_args!(
             "{}: {}; {} of {} writes acknowledged, all checked after {:?}",
             kind.name(),
@@ -107,7 +109,7 @@ pub(super) async fn storm(ground: Ground, kinds: Vec<Kind>, seed: u64) -> Storm 
         ));
         storm.fired.push(fired);
     }
-    let judged = witnesses.judge(&field).await;
+    let judged = past.witnesses.judge(&field).await;
     figure(format_args!("judged: {judged}"));
     storm.judged = Some(judged);
     storm

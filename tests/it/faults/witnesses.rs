@@ -20,16 +20,22 @@ use tokio::{task::JoinSet, time::Instant};
 
 use super::field::Field;
 
-/// Few, so that what they contend for can be judged.
+/// At a time: few, so that what they contend for can be judged.
 const WITNESSES: u32 = 6;
 
 /// Between two of the operations of each of them.
 const PACE: Duration = Duration::from_millis(40);
 
-/// Clients at work.
+/// Clients that come and go, and what they are told.
 pub(super) struct Witnesses {
     seed: u64,
     recorder: Recorder,
+    /// How many there have been.
+    count: u32,
+}
+
+/// Clients at work.
+pub(super) struct Shift {
     stop: Arc<AtomicBool>,
     workers: JoinSet<()>,
 }
@@ -37,40 +43,56 @@ pub(super) struct Witnesses {
 // === impl Witnesses ===
 
 impl Witnesses {
-    /// Sets them going, through the proxies of `field` if it has any.
-    pub(super) fn start(field: &Field, seed: u64) -> Self {
+    /// Witnesses who have seen nothing yet.
+    pub(super) fn new(seed: u64) -> Self {
         let begun = Instant::now();
-        let mut witnesses = Self {
+        Self {
             seed,
             recorder: Recorder::new(Arc::new(move || begun.elapsed())),
+            count: 0,
+        }
+    }
+
+    /// Sets some of them going, through the proxies of `field` if it has any.
+    pub(super) fn start(&mut self, field: &Field) -> Shift {
+        let mut shift = Shift {
             stop: Arc::default(),
             workers: JoinSet::new(),
         };
-        for number in 0..WITNESSES {
+        for number in self.count..self.count + WITNESSES {
             let worker = Worker {
                 builder: builder(field),
                 doors: doors(field),
                 number,
-                seed,
+                seed: self.seed,
                 pace: PACE,
-                recorder: witnesses.recorder.clone(),
-                stop: Arc::clone(&witnesses.stop),
+                recorder: self.recorder.clone(),
+                stop: Arc::clone(&shift.stop),
             };
-            witnesses.workers.spawn(worker.run());
+            shift.workers.spawn(worker.run());
         }
-        witnesses
+        self.count += WITNESSES;
+        shift
     }
 
-    /// Lets them finish, looks at all that they wrote, and judges what they were told. Fails the test if that cannot
-    /// be true of one registry.
+    /// Looks at all that they wrote, and judges what they were told. Fails the test if that cannot be true of one
+    /// registry.
     pub(super) async fn judge(self, field: &Field) -> Report {
-        self.stop.store(true, Ordering::Relaxed);
-        self.workers.join_all().await;
         let read = final_reads(&builder(field), &doors(field), self.seed, PACE, &self.recorder).await;
         read.expect("all members serve");
         let report = check_all(&self.recorder.record());
         assert!(report.is_well(), "{report}");
         report
+    }
+}
+
+// === impl Shift ===
+
+impl Shift {
+    /// Lets each of them finish.
+    pub(super) async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.workers.join_all().await;
     }
 }
 
