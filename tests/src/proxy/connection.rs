@@ -80,6 +80,7 @@ pub(super) async fn run(
 pub(super) fn reset(stream: TcpStream) {
     // Without this its peer is told in order, if it is still there to be told.
     let _ = stream.set_zero_linger();
+    drop(stream);
 }
 
 // === impl Pump ===

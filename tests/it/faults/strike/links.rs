@@ -41,8 +41,9 @@ pub(super) async fn spoil(
         Spoiled::Reset => {
             let bytes = rng.random_range(1..=2_000);
             let before = sum(&all, |effects| effects.resets);
-            all.iter()
-                .for_each(|proxy| proxy.set(Direction::ToCaller, Flow::ResetAfter { bytes }));
+            for proxy in &all {
+                proxy.set(Direction::ToCaller, Flow::ResetAfter { bytes });
+            }
             let seen = more(&all, before, |effects| effects.resets).await;
             heal(&all);
             format!("{seen} connections were reset after {bytes} bytes of answers")
@@ -70,7 +71,9 @@ pub(super) async fn spoil(
 /// Lets bytes pass so for a time, until it was seen to have had an effect, and returns how often.
 async fn flow(proxies: &[&Proxy], flow: Flow, held: Duration, count: impl Fn(&Effects) -> u64) -> u64 {
     let before = sum(proxies, &count);
-    proxies.iter().for_each(|proxy| proxy.set_both(flow));
+    for proxy in proxies {
+        proxy.set_both(flow);
+    }
     tokio::join!(lasts(held), more(proxies, before, &count));
     heal(proxies);
     sum(proxies, &count) - before
@@ -90,5 +93,7 @@ fn sum(proxies: &[&Proxy], count: impl Fn(&Effects) -> u64) -> u64 {
 }
 
 fn heal(proxies: &[&Proxy]) {
-    proxies.iter().for_each(|proxy| proxy.heal());
+    for proxy in proxies {
+        proxy.heal();
+    }
 }

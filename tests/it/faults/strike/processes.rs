@@ -34,7 +34,9 @@ pub(super) fn kill_all(field: &Field) -> String {
     let members: Vec<&Member> = up(field);
     field.cluster.kill_all();
     assert!(members.iter().all(|member| !member.is_started()));
-    members.iter().for_each(|member| member.start());
+    for member in &members {
+        member.start();
+    }
     format!("{} members were killed", members.len())
 }
 
