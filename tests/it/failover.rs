@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_client::Client;
 use quorate_model::{Consistency, Metadata, MetadataKey};
 use quorate_tests::{
-    Cluster, History, Load, Member, READY_WITHIN, SETTLED_WITHIN, figure, id, parts, registration, seed, service,
+    Cluster, Load, Member, READY_WITHIN, SETTLED_WITHIN, figure, id, parts, registration, seed, service,
 };
 use tokio::{task::JoinSet, time::Instant};
 
@@ -41,7 +41,7 @@ async fn writes_are_back_within_three_seconds_of_a_killed_leader() {
     let history = load.stop().await;
     cluster.assert_kept(&history).await;
     for kill in kills {
-        let gap = write_gap(&history, kill);
+        let gap = history.gap_after(kill);
         figure(format_args!(
             "first acknowledged write {gap:?} after kill -9 of the leader"
         ));
@@ -64,7 +64,7 @@ async fn no_acknowledged_write_is_lost_when_all_members_are_killed_at_once() {
     let history = load.stop().await;
     cluster.assert_kept(&history).await;
     for kill in kills {
-        let gap = write_gap(&history, kill);
+        let gap = history.gap_after(kill);
         figure(format_args!(
             "first acknowledged write {gap:?} after kill -9 of all members"
         ));
@@ -146,16 +146,6 @@ async fn a_leader_that_hung_never_answers_a_linearizable_read_with_what_is_old()
         "{read_values} of 60 reads answered by leaders that had hung"
     ));
     cluster.converge(SETTLED_WITHIN).await;
-}
-
-/// Time from `fault` to the end of the first acknowledged write that began after it.
-fn write_gap(history: &History, fault: Instant) -> Duration {
-    let operations = history.operations().iter();
-    let after = operations.filter(|it| it.is_acknowledged() && it.started >= fault);
-    after
-        .map(|it| it.ended - fault)
-        .min()
-        .expect("a write was acknowledged after the fault")
 }
 
 fn asks_first(cluster: &Cluster, number: u64) -> Client {

@@ -128,7 +128,7 @@ async fn a_method_that_does_not_exist_is_unimplemented() {
     let channel = wire::channel(cluster.member(1)).await;
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.expect("the member is up");
-    let path = tonic::codegen::http::uri::PathAndQuery::from_static("/quorate.registry.v1.Registry/Fly");
+    let path = http::uri::PathAndQuery::from_static("/quorate.registry.v1.Registry/Fly");
     let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
     let request = tonic::Request::new(HealthCheckRequest::default());
     let refused = client

@@ -14,6 +14,7 @@ mod dev;
 mod documents;
 mod exactly_once;
 mod failover;
+mod faults;
 mod flips;
 mod full_disk;
 mod grpc;

@@ -17,8 +17,8 @@ use std::{
 use quorate_client::{Answer, Reason, Role, Status};
 use quorate_model::{Consistency, InstanceId, ServiceName, Term};
 use quorate_tests::{
-    Cluster, Evidence, History, Load, Member, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, figure, id, parts,
-    registration, seed, service, skip,
+    Cluster, Evidence, History, Load, Member, READY_WITHIN, SETTLED_WITHIN, Surroundings, ensure, eventually, figure,
+    id, parts, registration, seed, service, skip,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::SliceRandom as _};
 use tokio::time::Instant;
@@ -155,11 +155,14 @@ impl Recording {
         cluster.kill_all();
         let before: Vec<Disk> = cluster.members().iter().map(|it| Disk::load(&it.data())).collect();
         for member in cluster.members() {
-            member.set_environment(vec![
-                ("LD_PRELOAD", recorder.clone().into()),
-                ("RECORD_BELOW", member.data().into()),
-                ("RECORD_TO", record(member).into()),
-            ]);
+            member.surround(Surroundings {
+                environment: vec![
+                    ("LD_PRELOAD".to_owned(), recorder.clone().into()),
+                    ("RECORD_BELOW".to_owned(), member.data().into()),
+                    ("RECORD_TO".to_owned(), record(member).into()),
+                ],
+                ..Surroundings::default()
+            });
             member.start();
         }
         for member in cluster.members() {
@@ -170,7 +173,7 @@ impl Recording {
         let history = load.stop().await;
         cluster.kill_all();
         let members = cluster.members().iter().zip(before).map(|(member, disk)| {
-            member.set_environment(Vec::new());
+            member.surround(Surroundings::default());
             let operations = replay::parse(&fs::read(record(member)).unwrap());
             let operations = operations.into_iter().peekable();
             Recorded { disk, operations }

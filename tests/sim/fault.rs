@@ -89,6 +89,8 @@ pub(crate) enum End {
     Failed {
         /// Whether a part of what was not synced survives.
         torn: bool,
+        /// When any sync is made to fail: what it was to fail at has not come.
+        patience: Duration,
     },
     /// Requests arrive as they are sent.
     LeaveRequests,

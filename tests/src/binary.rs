@@ -2,7 +2,9 @@
 //! missing or out of date.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
@@ -23,13 +25,20 @@ const EXAMPLES: &str = "crates/client/examples";
 
 /// A command that runs `quorate`, in an environment that configures nothing, and dies with its parent.
 pub(crate) fn quorate() -> Command {
-    let mut command = if can_die_with_parent() {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(path());
-        command
+    quorate_within(&[])
+}
+
+/// The same, given to a command that becomes it.
+pub(crate) fn quorate_within(outer: &[String]) -> Command {
+    let dies: &[&str] = if can_die_with_parent() {
+        &["setpriv", "--pdeathsig", "KILL", "--"]
     } else {
-        Command::new(path())
+        &[]
     };
+    let words = dies.iter().map(OsStr::new).chain(outer.iter().map(OsStr::new));
+    let mut words = words.chain([path().as_os_str()]);
+    let mut command = Command::new(words.next().expect("the binary at least"));
+    command.args(words);
     for (name, _) in env::vars_os() {
         if name.to_string_lossy().starts_with("QUORATE_") {
             command.env_remove(name);

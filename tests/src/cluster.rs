@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +12,10 @@ use quorate_client::{Builder, Client, Role};
 use quorate_model::{Consistency, Revision};
 use tempfile::TempDir;
 
-use crate::{Doors, Finished, History, Loopback, Member, READY_WITHIN, ensure, eventually, figure, member::door, run};
+use crate::{
+    Doors, Finished, History, Loopback, Member, READY_WITHIN, Surroundings, ensure, eventually, figure, member::door,
+    run,
+};
 
 /// How long a cluster may take to come back and settle, on a busy machine.
 pub const SETTLED_WITHIN: Duration = Duration::from_secs(60);
@@ -106,10 +110,16 @@ impl Cluster {
 
     /// Starts a member that listens where another one did that is down.
     pub fn add_at(&mut self, doors: Doors, flags: &[String]) -> &Member {
+        self.add_in(Surroundings::default(), doors, flags)
+    }
+
+    /// Starts a member in these surroundings, with these doors.
+    pub fn add_in(&mut self, surroundings: Surroundings, doors: Doors, flags: &[String]) -> &Member {
         let number = self.members.len() as u64 + 1;
         let configuration = format!("--config={}", self.configuration().display());
         let flags = [flags, &[configuration]].concat();
         let member = Member::new(self.files.path(), number, doors, &flags);
+        member.surround(surroundings);
         member.start();
         self.members.push(member);
         self.members.last().expect("a member has just been added")
@@ -142,7 +152,7 @@ impl Cluster {
     }
 
     /// Members that have not been forgotten, in the order of their numbers.
-    fn present(&self) -> impl Iterator<Item = &Member> {
+    pub fn present(&self) -> impl Iterator<Item = &Member> {
         self.members
             .iter()
             .filter(|member| !self.gone.contains(&member.number()))
@@ -165,10 +175,16 @@ impl Cluster {
     /// A client of all members that asks the one after the first `skipped` first, and goes nowhere by itself: what it
     /// changes is forwarded to the leader.
     pub fn client_builder(&self, skipped: usize) -> Builder {
-        let count = self.members.len();
-        let members = (0..count).map(|index| &self.members[(index + skipped) % count]);
+        self.client_builder_through(skipped, |member| member.doors().client)
+    }
+
+    /// The same, of members that are found at these addresses.
+    pub fn client_builder_through(&self, skipped: usize, address: impl Fn(&Member) -> SocketAddr) -> Builder {
+        let members: Vec<&Member> = self.present().collect();
+        let count = members.len();
+        let members = (0..count).map(|index| members[(index + skipped) % count]);
         Client::builder()
-            .endpoints(members.map(|member| door(member.doors().client)))
+            .endpoints(members.map(|member| door(address(member))))
             .discover(false)
     }
 

@@ -125,6 +125,20 @@ impl History {
         )
     }
 
+    /// Adds what was written after that.
+    pub fn append(&mut self, later: Self) {
+        self.0.extend(later.0);
+    }
+
+    /// Time from `fault` to the end of the first acknowledged write that began after it.
+    pub fn gap_after(&self, fault: Instant) -> Duration {
+        let after = self.0.iter().filter(|it| it.is_acknowledged() && it.started >= fault);
+        after
+            .map(|it| it.ended - fault)
+            .min()
+            .expect("a write was acknowledged after the fault")
+    }
+
     /// Longest time in which no write was acknowledged, beginning with the last one before `since`.
     pub fn longest_pause(&self, since: Instant) -> Duration {
         let acknowledged = self.0.iter().filter(|it| it.is_acknowledged());

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use quorate_client::{Answer, Client, Error, Reason};
+use quorate_client::{Answer, Builder, Client, Error, Reason};
 use quorate_model::InstanceKey;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use tokio::{task::JoinSet, time::Instant};
@@ -40,7 +40,8 @@ struct Shared {
 }
 
 struct Writer {
-    number: usize,
+    /// What its instances are named after.
+    name: String,
     client: Client,
     rng: SmallRng,
     shared: Arc<Shared>,
@@ -56,15 +57,25 @@ impl Load {
 
     /// The same, with values from `first_value`, which is even: none that an earlier load has written.
     pub fn start_from(cluster: &Cluster, writers: usize, seed: u64, first_value: u64) -> Self {
+        Self::begin(writers, seed, "", first_value, |number| cluster.client_builder(number))
+    }
+
+    /// Sets `writers` going, each with a client of its own that is built so. Those of loads of other names write to
+    /// other instances.
+    pub fn start_with(writers: usize, seed: u64, name: &str, builder: impl Fn(usize) -> Builder) -> Self {
+        Self::begin(writers, seed, name, 0, builder)
+    }
+
+    fn begin(writers: usize, seed: u64, name: &str, first_value: u64, builder: impl Fn(usize) -> Builder) -> Self {
         let mut load = Self {
             shared: Arc::default(),
             writers: JoinSet::new(),
         };
         for number in 0..writers {
             let seed = seed.wrapping_add(number as u64);
-            let client = cluster.client_builder(number).seed(seed).build();
+            let client = builder(number).seed(seed).build();
             let writer = Writer {
-                number,
+                name: format!("{name}{number}"),
                 client: client.expect("a cluster with members"),
                 rng: SmallRng::seed_from_u64(seed),
                 shared: Arc::clone(&load.shared),
@@ -74,9 +85,14 @@ impl Load {
         load
     }
 
+    /// How many writes have been acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.shared.acknowledged.load(Ordering::Relaxed)
+    }
+
     /// Waits until `count` more writes are acknowledged.
     pub async fn acknowledges(&self, count: usize, within: Duration) {
-        let acknowledged = || self.shared.acknowledged.load(Ordering::Relaxed);
+        let acknowledged = || self.acknowledged();
         let wanted = acknowledged() + count;
         let what = format!("{count} writes are acknowledged");
         eventually(within, &what, async || {
@@ -114,10 +130,10 @@ impl Writer {
     }
 
     fn draw(&mut self, value: u64) -> (InstanceKey, Action) {
-        let number = self.number;
+        let name = &self.name;
         if value.is_multiple_of(2) {
             return (
-                key(&format!("fresh-{number}"), &value.to_string()),
+                key(&format!("fresh-{name}"), &value.to_string()),
                 Action::Register(value),
             );
         }
@@ -127,7 +143,7 @@ impl Writer {
         } else {
             Action::Register(value)
         };
-        (key(&format!("reused-{number}"), &reused), action)
+        (key(&format!("reused-{name}"), &reused), action)
     }
 
     async fn carry_out(&self, key: InstanceKey, action: Action) -> Operation {

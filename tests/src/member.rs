@@ -1,7 +1,6 @@
 //! One member of a cluster: a `quorate server` with a directory and doors of its own.
 
 use std::{
-    ffi::OsString,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -12,7 +11,7 @@ use quorate_client::{Answer, Client, Error, Status};
 use quorate_model::{DoorAddress, MemberId};
 use rustix::process::Signal;
 
-use crate::{Process, ensure, eventually};
+use crate::{Process, Surroundings, ensure, eventually};
 
 /// How long a member may take to serve after its start, on a busy machine without optimisation.
 pub const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -36,7 +35,7 @@ pub struct Member {
     doors: Doors,
     files: PathBuf,
     arguments: Vec<String>,
-    environment: Mutex<Vec<(&'static str, OsString)>>,
+    surroundings: Mutex<Surroundings>,
     process: Mutex<Option<Process>>,
     client: Client,
 }
@@ -71,7 +70,7 @@ impl Member {
             doors,
             files: directory.to_owned(),
             arguments,
-            environment: Mutex::default(),
+            surroundings: Mutex::default(),
             process: Mutex::new(None),
             client,
         }
@@ -102,26 +101,23 @@ impl Member {
         &self.client
     }
 
-    /// Gives the processes that are started from now on these environment variables, and no others of ours.
-    pub fn set_environment(&self, environment: Vec<(&'static str, OsString)>) {
-        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = environment;
-    }
-
     /// Starts it, with the same arguments each time.
     pub fn start(&self) {
+        let surroundings = self.surroundings();
         let mut process = self.process();
         assert!(process.is_none(), "member {} runs already", self.number);
-        let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner);
-        let environment: Vec<_> = environment
-            .iter()
-            .map(|(name, value)| (*name, value.as_os_str()))
-            .collect();
-        *process = Some(Process::start_with(
-            &self.files,
-            &self.name(),
-            &self.arguments,
-            &environment,
-        ));
+        let started = Process::start_in(&surroundings, &self.files, &self.name(), &self.arguments);
+        *process = Some(started);
+    }
+
+    /// What it is started in.
+    pub fn surroundings(&self) -> Surroundings {
+        self.surroundings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts it in other surroundings from its next start on.
+    pub fn surround(&self, surroundings: Surroundings) {
+        *self.surroundings.lock().unwrap_or_else(PoisonError::into_inner) = surroundings;
     }
 
     /// Whether it has a process, which may have ended.

@@ -1,7 +1,7 @@
 //! A process under test: its signals, its end, and what it wrote.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, ExitStatus},
@@ -14,6 +14,15 @@ use crate::{binary, eventually};
 
 /// Lines of a log that are shown when a test fails.
 const TAIL_LINES: usize = 40;
+
+/// What a process is started in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// A command, with its arguments, that becomes the process it is given.
+    pub within: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<(String, OsString)>,
+}
 
 /// A `quorate` process that writes to files. Killed when dropped.
 #[derive(Debug)]
@@ -38,11 +47,28 @@ impl Process {
         arguments: impl IntoIterator<Item = S>,
         environment: &[(&str, &OsStr)],
     ) -> Self {
+        let environment = environment.iter();
+        let surroundings = Surroundings {
+            within: Vec::new(),
+            environment: environment
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        Self::start_in(&surroundings, directory, name, arguments)
+    }
+
+    /// The same, in these surroundings.
+    pub fn start_in<S: AsRef<OsStr>>(
+        surroundings: &Surroundings,
+        directory: &Path,
+        name: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         let output = directory.join(format!("{name}.out"));
         let log = directory.join(format!("{name}.log"));
-        let child = binary::quorate()
+        let child = binary::quorate_within(&surroundings.within)
             .args(arguments)
-            .envs(environment.iter().copied())
+            .envs(surroundings.environment.iter().map(|(name, value)| (name, value)))
             .stdout(append(&output))
             .stderr(append(&log))
             .spawn()

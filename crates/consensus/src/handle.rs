@@ -117,6 +117,9 @@ impl Consensus {
         let raft = Raft::new(identity.member_id.get(), config, network, log, state_machine)
             .await
             .map_err(|error| StartError::Storage(error.to_string()))?;
+        if stored.vote().is_some() {
+            has_a_term(&raft).await;
+        }
         let metrics = raft.metrics();
         let belongs = move |id| member_in(&metrics.borrow_watched(), id).is_some();
         let links = Arc::new(Links::new(identity, connector, Box::new(belongs)));
@@ -256,6 +259,18 @@ impl fmt::Debug for Consensus {
         f.debug_struct("Consensus")
             .field("identity", &self.identity)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits until raft has looked at what it loaded, which has a vote: before that it says that it is in no term.
+async fn has_a_term(raft: &QuorateRaft) {
+    let mut metrics = raft.metrics();
+    loop {
+        let has_looked = metrics.borrow_watched().current_term > 0;
+        // If raft stops before it does, whoever asks it for something is told.
+        if has_looked || metrics.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -42,7 +42,12 @@ impl World<'_> {
         let host = active.hosts.first().copied();
         let ended = host.and_then(|host| self.hosts[host].ended());
         match &active.end {
-            End::Failed { .. } => matches!(ended, Some(Err(_))),
+            End::Failed { patience, .. } => {
+                if let Some(host) = host.filter(|_| self.sim.elapsed() == *patience) {
+                    self.hosts[host].disk.fail_syncs_after(0, std::io::ErrorKind::Other);
+                }
+                matches!(ended, Some(Err(_)))
+            }
             End::Stopped => ended.is_some(),
             End::FreeDisk => self.sightings.take_read_only(),
             End::Done(receipt) => receipt.is_signed(),
@@ -109,7 +114,7 @@ impl World<'_> {
                     .iter()
                     .for_each(|host| self.hosts[*host].disk.set_free_bytes(FREE_BYTES));
             }
-            End::Failed { torn } => self.repair_disk(kind, &hosts, torn),
+            End::Failed { torn, .. } => self.repair_disk(kind, &hosts, torn),
             End::LeaveRequests => {
                 if self.relay.stop_meddling() > 0 {
                     self.count(kind);

@@ -15,6 +15,9 @@ use crate::{
 /// A chance in so many that a fault strikes though it leaves no quorum.
 const RECKLESS_ONE_IN: u32 = 4;
 
+/// How long a disk waits for what it is to fail at: elections and purges do not come at will.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 impl World<'_> {
     /// Lets a fault strike; nothing, if it cannot strike now.
     pub(super) fn strike(&mut self, kind: Kind) -> Option<Active> {
@@ -124,6 +127,10 @@ impl World<'_> {
         ];
         let point = *points.choose(&mut self.rng).expect("one of several");
         let after = self.rng.random_range(0..=1);
+        if point == FailPoint::Save(Slot::Vote) {
+            // Nobody asks for whether it comes about: whoever stands for election saves a vote.
+            drop(self.orders.give(Order::Transfer));
+        }
         self.hosts[host]
             .disk
             .fail_sync_after(point, after, io::ErrorKind::Other);
@@ -133,6 +140,7 @@ impl World<'_> {
             until: None,
             end: End::Failed {
                 torn: kind == Kind::TornWrite,
+                patience: self.sim.elapsed() + PATIENCE,
             },
         })
     }

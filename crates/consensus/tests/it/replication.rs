@@ -134,6 +134,19 @@ async fn a_member_that_installed_a_snapshot_starts_from_it() {
 }
 
 #[tokio::test]
+async fn a_member_that_restarts_is_in_no_earlier_term_than_before_from_the_first_moment() {
+    let mut cluster = Cluster::of(3, Retention::default()).await;
+    for id in 1..=3 {
+        cluster.converge().await;
+        let (before, _) = cluster.node(id).leadership();
+        let disk = cluster.crash(id).await;
+        cluster.restart_alone(id, disk).await;
+        let (after, _) = cluster.node(id).leadership();
+        assert!(after >= before, "member {id} was in {before} and is in {after}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_survives_a_power_cut_of_all_members() {
     let mut cluster = Cluster::of(3, Retention::default()).await;
     let leader = cluster.leader().await;
