@@ -7,8 +7,8 @@ use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng, seq::SliceRandom as _}
 
 use crate::fault::Kind;
 
-/// How long faults go on.
-const STORM: Duration = Duration::from_secs(16);
+/// How long faults go on: each has begun by then that could.
+pub(crate) const STORM: Duration = Duration::from_secs(16);
 
 /// Before the first fault and after the last one clients have the cluster for themselves for so long.
 pub(crate) const CALM: Duration = Duration::from_secs(1);
@@ -83,11 +83,6 @@ impl Plan {
             is_relayed,
             faults: draw_faults(&mut rng, is_relayed),
         }
-    }
-
-    /// When the last fault has come.
-    pub(crate) fn storm_ends(&self) -> Duration {
-        STORM
     }
 }
 

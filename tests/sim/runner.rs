@@ -1,15 +1,18 @@
 //! Runs seeds, each in a process of its own, and sums up what came of them.
 
+#[cfg(quorate_planted)]
+mod hunt;
 mod options;
+mod pool;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fs,
+    collections::BTreeMap,
     io::{self, Write as _},
-    path::Path,
-    process::{Child, Command, ExitCode, Stdio},
+    process::ExitCode,
     time::{Duration, Instant},
 };
+
+use serde_json::json;
 
 use crate::{
     plan::Plan,
@@ -18,26 +21,13 @@ use crate::{
     world,
 };
 use options::Options;
-
-/// A run that takes longer hangs: it takes some seconds, and some minutes without optimisation on a busy machine.
-const RUN_MAX: Duration = Duration::from_secs(600);
-
-/// Between two looks at the processes that run.
-const LOOK: Duration = Duration::from_millis(20);
+use pool::Pool;
 
 /// Lines that are shown of a run that failed.
 const SHOWN_LINES: usize = 40;
 
 /// How a failing seed is run again.
 const COMMAND: &str = "cargo test --profile sim -p quorate-tests --test sim";
-
-/// A run in another process.
-struct Running {
-    seed: u64,
-    child: Child,
-    files: tempfile::TempDir,
-    begun: Instant,
-}
 
 /// What the process of one seed, or of many, does.
 pub(crate) fn main() -> ExitCode {
@@ -49,10 +39,14 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match options.one {
-        Some(seed) => run_one(seed),
-        None => run_all(&options),
+    if let Some(seed) = options.one {
+        return run_one(seed);
     }
+    #[cfg(quorate_planted)]
+    if let Some(bugs) = options::hunted() {
+        return hunt::hunt(&options, &bugs);
+    }
+    run_all(&options)
 }
 
 fn run_one(seed: u64) -> ExitCode {
@@ -68,7 +62,7 @@ fn run_one(seed: u64) -> ExitCode {
 fn run_all(options: &Options) -> ExitCode {
     let begun = now();
     let mut verdicts = options.known();
-    let mut waiting: VecDeque<u64> = options
+    let waiting: Vec<u64> = options
         .seeds
         .clone()
         .filter(|seed| !verdicts.contains_key(seed))
@@ -78,22 +72,11 @@ fn run_all(options: &Options) -> ExitCode {
         options.seeds.clone().count(),
         verdicts.len()
     ));
-    let mut running: Vec<Running> = Vec::new();
-    while !(waiting.is_empty() && running.is_empty()) {
-        while running.len() < options.processes
-            && let Some(seed) = waiting.pop_front()
-        {
-            running.push(Running::start(seed));
-        }
-        for place in (0..running.len()).rev() {
-            if let Some(verdict) = running[place].verdict() {
-                running.swap_remove(place);
-                show(&verdict);
-                options.keep(&verdict);
-                verdicts.insert(verdict.seed, verdict);
-            }
-        }
-        std::thread::sleep(LOOK);
+    let mut pool = Pool::new(waiting, options.processes, Vec::new());
+    while let Some(verdict) = pool.next() {
+        show(&verdict);
+        options.keep(&verdict);
+        verdicts.insert(verdict.seed, verdict);
     }
     conclude(options, &verdicts, begun.elapsed())
 }
@@ -119,11 +102,9 @@ fn conclude(options: &Options, verdicts: &BTreeMap<u64, Verdict>, took: Duration
             verdict.seed, verdict.seed
         ));
     }
-    options.report(&total, took);
-    let (failed, passed) = (
-        total.failed.len() + too_rare.len(),
-        total.seeds as usize - total.failed.len(),
-    );
+    options.report(&json!({ "secondsOfTheLastRun": took.as_secs(), "total": total.to_json() }));
+    let broken = total.failed.len() as u64;
+    let (passed, failed) = (total.seeds - broken, broken + too_rare.len() as u64);
     let word = if failed == 0 { "ok" } else { "FAILED" };
     say(&format!(
         "\ntest result: {word}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {:.2}s\n",
@@ -150,62 +131,6 @@ fn show(verdict: &Verdict) {
         let lines: Vec<&str> = problem.lines().take(SHOWN_LINES).collect();
         say(&format!("  {}", lines.join("\n  ")));
     }
-}
-
-// === impl Running ===
-
-impl Running {
-    fn start(seed: u64) -> Self {
-        let files = tempfile::tempdir().expect("a temporary directory");
-        let file = |name: &str| fs::File::create(files.path().join(name)).expect("a file in a directory of ours");
-        let child = Command::new(std::env::current_exe().expect("a program knows where it is"))
-            .args([options::ONE, &seed.to_string()])
-            .stdin(Stdio::null())
-            .stdout(file("out"))
-            .stderr(file("err"))
-            .spawn()
-            .expect("a program can be run again");
-        Self {
-            seed,
-            child,
-            files,
-            begun: now(),
-        }
-    }
-
-    /// What came of it, once it has ended.
-    fn verdict(&mut self) -> Option<Verdict> {
-        let ended = self.child.try_wait().expect("a child can be waited for");
-        if ended.is_none() && self.begun.elapsed() < RUN_MAX {
-            return None;
-        }
-        let problem = match ended {
-            None => {
-                // It may have ended this very moment.
-                drop(self.child.kill());
-                drop(self.child.wait());
-                format!("it has not ended within {RUN_MAX:?}")
-            }
-            Some(status) => match self.told() {
-                Some(verdict) if status.success() => return Some(verdict),
-                Some(_) | None => format!("it ended with {status}"),
-            },
-        };
-        let errors = read(&self.files.path().join("err"));
-        let lines: Vec<&str> = errors.lines().collect();
-        let tail = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
-        Some(Verdict::failed(self.seed, format!("{problem}\n{tail}")))
-    }
-
-    fn told(&self) -> Option<Verdict> {
-        let output = read(&self.files.path().join("out"));
-        let line = output.lines().last()?;
-        Verdict::from_json(&serde_json::from_str(line).ok()?)
-    }
-}
-
-fn read(path: &Path) -> String {
-    fs::read(path).map_or_else(|_| String::new(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[expect(

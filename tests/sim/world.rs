@@ -28,7 +28,7 @@ use crate::{
     network::{Wire, client_door},
     node::{Host, Start, write_config},
     operator::Orders,
-    plan::{CALM, Plan, Planned, SPARES},
+    plan::{CALM, Plan, Planned, SPARES, STORM},
     relay::Relay,
     sightings::Sightings,
     verdict::Verdict,
@@ -201,8 +201,8 @@ impl World<'_> {
         let lately = self.sim.elapsed().saturating_sub(Duration::from_secs(1));
         self.sightings.of(host, lately).is_some_and(|answer| {
             let status = answer.value;
-            let votes = status.members.iter().filter(|member| member.voter).count();
-            status.ready && votes == voters && matches!(status.role, Role::Leader | Role::Follower)
+            let all = status.members.iter().filter(|member| member.voter).count() == voters;
+            status.ready && all && matches!(status.role, Role::Leader | Role::Follower)
         })
     }
 
@@ -236,7 +236,7 @@ impl World<'_> {
     /// Lets all faults strike, and come to their ends.
     fn storm(&mut self) -> Result<(), String> {
         let begun = self.sim.elapsed();
-        let last = begun + self.plan.storm_ends() + STORM_OVERTIME;
+        let last = begun + STORM + STORM_OVERTIME;
         while !(self.pending.is_empty() && self.active.is_empty()) {
             let now = self.sim.elapsed();
             if now > last {
@@ -268,7 +268,7 @@ impl World<'_> {
                     self.active.push(active);
                     self.pending.remove(place);
                 }
-                None => self.pending[place].at = now + RETRY - begun,
+                None => self.pending[place].at = (now + RETRY).saturating_sub(begun),
             }
         }
     }

@@ -7,13 +7,14 @@ use std::{
     ops::Range,
     path::{Path, PathBuf},
     thread::available_parallelism,
-    time::Duration,
 };
 
+#[cfg(quorate_planted)]
+use quorate_model::planted::Planted;
 use serde_json::{Value, json};
 
 use super::{COMMAND, say};
-use crate::verdict::{Total, Verdict};
+use crate::verdict::Verdict;
 
 /// Runs one seed in this process.
 pub(super) const ONE: &str = "--one-seed";
@@ -30,6 +31,13 @@ const PROCESSES: &str = "QUORATE_SIM_PROCESSES";
 
 /// The committed version that is run, for the evidence.
 const COMMIT: &str = "QUORATE_COMMIT";
+
+/// Which planted bug this process has: its name, or `all` of them, one after the other.
+#[cfg(quorate_planted)]
+pub(super) const PLANTED: &str = "QUORATE_PLANTED";
+
+#[cfg(quorate_planted)]
+const ALL_PLANTED: &str = "all";
 
 /// The seeds of a run of CI.
 const SET: Range<u64> = 1..61;
@@ -108,8 +116,8 @@ impl Options {
         }
     }
 
-    /// Writes the sum, if it was asked for.
-    pub(super) fn report(&self, total: &Total, took: Duration) {
+    /// Writes what is to be told, and of what, if it was asked for.
+    pub(super) fn report(&self, told: &Value) {
         let Some(path) = &self.evidence else {
             return;
         };
@@ -118,8 +126,7 @@ impl Options {
             "command": format!("{SEEDS}={start}..{end} {COMMAND}"),
             "commit": variable(COMMIT).unwrap_or_else(|| "unknown".to_owned()),
             "processors": available_parallelism().map_or(1, usize::from),
-            "secondsOfTheLastRun": took.as_secs(),
-            "total": total.to_json(),
+            "told": told,
         });
         let text = serde_json::to_string_pretty(&report).expect("JSON of ours");
         if let Err(error) = fs::write(path, text + "\n") {
@@ -150,12 +157,11 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
         let parsed = text.trim().parse::<u64>();
         parsed.map_err(|_| format!("{SEEDS} is a seed or A..B, and not {text:?}"))
     };
-    let range = match text.split_once("..") {
-        Some((start, end)) => number(start)?..number(end)?,
-        None => {
-            let seed = number(text)?;
-            seed..seed.saturating_add(1)
-        }
+    let range = if let Some((start, end)) = text.split_once("..") {
+        number(start)?..number(end)?
+    } else {
+        let seed = number(text)?;
+        seed..seed.saturating_add(1)
     };
     if range.is_empty() {
         return Err(format!(
@@ -172,11 +178,20 @@ fn is_optimised() -> bool {
     folders.take(4).any(|folder| folder == PROFILE)
 }
 
-/// Lets this process have the bug that `QUORATE_PLANTED` names.
+/// Lets this process have the bug that was chosen for it.
 #[cfg(quorate_planted)]
 pub(super) fn plant() {
-    if let Some(name) = variable("QUORATE_PLANTED") {
-        let bug: quorate_model::planted::Planted = name.parse().expect("the name of a planted bug");
-        bug.choose();
+    if let Some(bugs) = hunted() {
+        bugs.first().expect("a hunt is for something").choose();
     }
+}
+
+/// The planted bugs that are looked for, if any are.
+#[cfg(quorate_planted)]
+pub(super) fn hunted() -> Option<Vec<Planted>> {
+    let name = variable(PLANTED)?;
+    if name == ALL_PLANTED {
+        return Some(Planted::ALL.to_vec());
+    }
+    Some(vec![name.parse().expect("the name of a planted bug")])
 }

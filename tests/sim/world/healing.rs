@@ -110,9 +110,9 @@ impl World<'_> {
             }),
             End::FreeDisk => {
                 self.count(kind);
-                hosts
-                    .iter()
-                    .for_each(|host| self.hosts[*host].disk.set_free_bytes(FREE_BYTES));
+                for host in &hosts {
+                    self.hosts[*host].disk.set_free_bytes(FREE_BYTES);
+                }
             }
             End::Failed { torn, .. } => self.repair_disk(kind, &hosts, torn),
             End::LeaveRequests => {

@@ -205,10 +205,12 @@ impl World<'_> {
         let host = self.victim(kind)?;
         let (name, others) = (self.name(host), self.others(host));
         for other in &others {
-            match kind {
-                Kind::Deafness => self.sim.partition_oneway(other.as_str(), name.as_str()),
-                Kind::Muteness => self.sim.partition_oneway(name.as_str(), other.as_str()),
-                _ => self.sim.partition(other.as_str(), name.as_str()),
+            if kind == Kind::Deafness {
+                self.sim.partition_oneway(other.as_str(), name.as_str());
+            } else if kind == Kind::Muteness {
+                self.sim.partition_oneway(name.as_str(), other.as_str());
+            } else {
+                self.sim.partition(other.as_str(), name.as_str());
             }
         }
         self.count(kind);
@@ -273,9 +275,10 @@ impl World<'_> {
         if self.relay.is_meddling() {
             return None;
         }
-        match kind {
-            Kind::LateRequests => self.relay.delay(),
-            _ => self.relay.repeat(),
+        if kind == Kind::LateRequests {
+            self.relay.delay();
+        } else {
+            self.relay.repeat();
         }
         Some(self.active(kind, Vec::new(), 1_000..5_000, End::LeaveRequests))
     }
