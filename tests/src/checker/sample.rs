@@ -175,12 +175,12 @@ impl Sample {
     }
 
     fn write(&mut self, key: Key, deed: Deed) -> Outcome {
-        let mutated = match self.apply(&Command::Mutate(mutation(key, deed))) {
-            Applied::Mutated(mutated) => mutated,
-            Applied::Rejected(Rejection::AlreadyExists { .. }) => return Outcome::Refused(Refusal::AlreadyExists),
-            Applied::Rejected(Rejection::StaleGeneration { .. }) => return Outcome::Refused(Refusal::StaleGeneration),
-            Applied::Rejected(Rejection::NotFound) => return Outcome::Refused(Refusal::NotFound),
-            other => panic!("{other:?}"),
+        let applied = self.apply(&Command::Mutate(mutation(key, deed)));
+        if let Applied::Rejected(rejection) = applied {
+            return Outcome::Refused(refusal(&rejection));
+        }
+        let Applied::Mutated(mutated) = applied else {
+            panic!("a mutation came to {applied:?}");
         };
         if self.terms.sessions && self.rng.random_range(0..3) == 0 {
             // A repetition is answered by an entry of its own.
@@ -195,12 +195,11 @@ impl Sample {
 
     fn look(&mut self, read: Read) -> Outcome {
         let now = self.now_ms.load(Ordering::Relaxed);
-        let (over_since, state) = match read.freshness {
-            Freshness::Stale if !self.old.is_empty() => {
-                let place = self.rng.random_range(0..self.old.len());
-                self.old[place].clone()
-            }
-            _ => (now, self.state.clone()),
+        let (over_since, state) = if read.freshness == Freshness::Stale && !self.old.is_empty() {
+            let place = self.rng.random_range(0..self.old.len());
+            self.old[place].clone()
+        } else {
+            (now, self.state.clone())
         };
         let header = header(&state, Some((now - over_since) * 21 / 20 + 1));
         let namespace = NamespaceName::default();
@@ -293,5 +292,16 @@ fn effect(mutated: Mutated) -> Effect {
             }
         }
         Mutated::Deregistered { existed } => Effect::Deregistered { existed },
+    }
+}
+
+fn refusal(rejection: &Rejection) -> Refusal {
+    if matches!(rejection, Rejection::AlreadyExists { .. }) {
+        Refusal::AlreadyExists
+    } else if matches!(rejection, Rejection::StaleGeneration { .. }) {
+        Refusal::StaleGeneration
+    } else {
+        assert_eq!(*rejection, Rejection::NotFound);
+        Refusal::NotFound
     }
 }

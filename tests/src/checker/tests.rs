@@ -372,9 +372,10 @@ fn alter(record: &mut Record, rng: &mut SmallRng) -> String {
                 true
             }
             Outcome::Refused(refusal) => {
-                *refusal = match refusal {
-                    Refusal::NotFound => Refusal::StaleGeneration,
-                    _ => Refusal::NotFound,
+                *refusal = if *refusal == Refusal::NotFound {
+                    Refusal::StaleGeneration
+                } else {
+                    Refusal::NotFound
                 };
                 true
             }
