@@ -268,7 +268,7 @@ mod tests {
         let mut history = History::from(vec![acknowledged(1, 5)]);
         let moment = history.0[0].ended;
         history.extend(History::from(vec![acknowledged(2, 6)]));
-        history.0[1].ended += Duration::from_millis(1);
+        (history.0[1].started, history.0[1].ended) = (moment, moment + Duration::from_millis(1));
         assert_eq!(history.until(moment).counts(), (1, 0, 1));
         history.0[1].started += Duration::from_millis(1);
         assert_eq!(history.until(moment).counts(), (1, 0, 0));
