@@ -188,9 +188,11 @@ impl Recording {
     /// How many snapshots were written.
     fn snapshots(&self) -> u64 {
         let operations = self.members.iter().flat_map(|member| member.operations.clone());
-        let is_snapshot = |operation: &(usize, Operation)| match &operation.1 {
-            Operation::Rename { to, .. } => to.parent().is_some_and(|parent| parent.ends_with("snapshots")),
-            _ => false,
+        let is_snapshot = |operation: &(usize, Operation)| {
+            let Operation::Rename { to, .. } = &operation.1 else {
+                return false;
+            };
+            to.parent().is_some_and(|parent| parent.ends_with("snapshots"))
         };
         operations.filter(is_snapshot).count() as u64
     }
@@ -282,7 +284,9 @@ async fn moment(cluster: &Cluster, term: Term, rng: &mut StdRng) -> Moment {
     let at = Instant::now();
     let mut order: Vec<&Member> = cluster.members().iter().collect();
     order.shuffle(rng);
-    order.iter().for_each(|member| member.pause());
+    for member in &order {
+        member.pause();
+    }
     for member in cluster.members() {
         member.pause_now().await;
     }
@@ -317,7 +321,9 @@ async fn depose(cluster: &Cluster) -> Term {
     })
     .await;
     leader.pause_now().await;
-    others.iter().for_each(|other| other.start());
+    for other in &others {
+        other.start();
+    }
     let (other, term) = eventually(READY_WITHIN, "another one leads", async || {
         for other in &others {
             let now = other.status().await.map_err(|error| error.to_string())?;

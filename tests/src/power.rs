@@ -33,10 +33,7 @@ impl PowerDisk {
         fs::create_dir(disk.path()).map_err(|error| error.to_string())?;
         run(Command::new("mkfs.ext4").arg("-q").arg(disk.image()))?;
         disk.mount()?;
-        run(&mut disk.shutdown()).map_err(|problem| {
-            disk.unmount();
-            problem
-        })?;
+        run(&mut disk.shutdown()).inspect_err(|_| disk.unmount())?;
         disk.power_on();
         Ok(disk)
     }
