@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quorate_tests::{Cluster, Member, READY_WITHIN, ensure, eventually, run, skip};
-use tonic::{Code, transport::Channel};
+use tonic::{Code, codegen::http::uri::PathAndQuery, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::wire;
@@ -128,7 +128,7 @@ async fn a_method_that_does_not_exist_is_unimplemented() {
     let channel = wire::channel(cluster.member(1)).await;
     let mut client = tonic::client::Grpc::new(channel);
     client.ready().await.expect("the member is up");
-    let path = http::uri::PathAndQuery::from_static("/quorate.registry.v1.Registry/Fly");
+    let path = PathAndQuery::from_static("/quorate.registry.v1.Registry/Fly");
     let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
     let request = tonic::Request::new(HealthCheckRequest::default());
     let refused = client

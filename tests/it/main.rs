@@ -8,6 +8,7 @@ mod bench;
 mod churn;
 mod cli;
 mod data_directory;
+mod decoders;
 mod dependencies;
 mod deploy;
 mod dev;
@@ -27,7 +28,6 @@ mod membership;
 mod operator;
 mod power_cut;
 mod power_images;
-
 mod reads;
 mod registry;
 mod scale;

@@ -191,7 +191,12 @@ impl Recording {
     /// How many snapshots were written.
     fn snapshots(&self) -> u64 {
         let operations = self.members.iter().flat_map(|member| member.operations.clone());
-        let is_snapshot = |(_, operation): &(usize, Operation)| matches!(operation, Operation::Rename { to, .. } if to.parent().is_some_and(|it| it.ends_with("snapshots")));
+        let is_snapshot = |operation: &(usize, Operation)| {
+            let Operation::Rename { to, .. } = &operation.1 else {
+                return false;
+            };
+            to.parent().is_some_and(|parent| parent.ends_with("snapshots"))
+        };
         operations.filter(is_snapshot).count() as u64
     }
 

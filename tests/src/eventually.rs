@@ -1,11 +1,14 @@
 //! Waiting for a condition, the only way in which a test waits.
 
-use std::{fmt::Display, time::Duration};
+use std::{env, fmt::Display, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Time between two looks at a condition: short against everything that a cluster does.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How many times as long every wait may take, for a machine that is busy with much else.
+const PATIENCE: &str = "QUORATE_TEST_PATIENCE";
 
 /// Waits until `condition` holds and returns what it yields. Until then it says why it does not hold.
 pub async fn eventually<T, E: Display>(
@@ -13,6 +16,8 @@ pub async fn eventually<T, E: Display>(
     what: &str,
     mut condition: impl AsyncFnMut() -> Result<T, E>,
 ) -> T {
+    let patience = env::var(PATIENCE).map_or(1, |times| times.parse().expect("QUORATE_TEST_PATIENCE is a number"));
+    let within = within * patience;
     let until = Instant::now() + within;
     let mut seen = "nothing".to_owned();
     loop {

@@ -2,6 +2,8 @@
 //!
 //! The file is a snapshot file as members keep them, byte for byte, so that it checks itself wherever it lies.
 
+#[cfg(test)]
+mod fuzz;
 mod restore;
 mod saved;
 

@@ -11,6 +11,7 @@
 
 mod damage;
 mod envelope;
+mod frame;
 mod memory;
 
 use std::{
@@ -26,12 +27,13 @@ use proptest::{
 };
 
 pub use envelope::resealed;
+pub use frame::reframed;
 
 /// Cases of each decoder, unless `PROPTEST_CASES` says otherwise: a second or two of all of them together.
 const CASES: u32 = 128;
 
 /// Makes damaged bytes pass the checks that stand before a decoder. It is given what they were made from.
-pub type Repair = fn(&[u8], Vec<u8>) -> Vec<u8>;
+pub type Repair = fn(&[u8], &[u8]) -> Vec<u8>;
 
 /// Attacks on one decoder.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl<S: Strategy<Value = Vec<u8>>> Fuzz<S> {
                 .iter()
                 .fold(one.clone(), |bytes, damage| damage.done_to(&bytes, &other));
             let bytes = match repair {
-                Some(repair) if repairs => repair(&one, damaged),
+                Some(repair) if repairs => repair(&one, &damaged),
                 Some(_) | None => damaged,
             };
             if !check(&bytes, false)? {
@@ -114,8 +116,10 @@ impl<S: Strategy<Value = Vec<u8>>> Fuzz<S> {
 
 /// What proptest is told by its environment, with a number of cases for every day and a seed that is known.
 fn config() -> Config {
-    let mut config = Config::default();
-    config.failure_persistence = None;
+    let mut config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
     if env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
     }
@@ -137,7 +141,10 @@ mod tests {
     use super::*;
 
     fn valid() -> impl Strategy<Value = Vec<u8>> {
-        proptest::collection::vec(any::<u8>(), 0..20).prop_map(|text| [&[text.len() as u8], &*text].concat())
+        (0..20_u8).prop_flat_map(|len| {
+            let text = proptest::collection::vec(any::<u8>(), usize::from(len));
+            text.prop_map(move |text| [&[len], &*text].concat())
+        })
     }
 
     /// A length, and so many bytes.

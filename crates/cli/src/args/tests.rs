@@ -1,7 +1,11 @@
 //! The command line holds together, and says what it means.
 
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
 use clap::CommandFactory as _;
+use proptest::{prelude::*, sample::select};
 use quorate_client::Lifetime;
+use quorate_fuzz::Fuzz;
 use quorate_model::{Availability, Consistency, Filter, Health, Include};
 
 use super::*;
@@ -163,4 +167,20 @@ fn server_flags_are_handed_on_as_they_are_written() {
         (overrides.learner, overrides.bootstrap, overrides.memory),
         (Some(true), None, None)
     );
+}
+
+#[test]
+fn a_hostile_command_line_is_refused() {
+    let lines = [
+        "--endpoints 10.0.0.1:1,[::1]:2 -n n -o json --timeout 250ms services",
+        "resolve web --version ^1.2 --meta team=shop --consistency stale",
+        "register web --id web-1 --address 10.0.0.1 --port 8080 --tag blue --meta a=b",
+        "override set web --id web-1 --disable --reason r --expires-after 1h",
+        "server --data-dir d --listen-client 127.0.0.1:0 --bootstrap",
+    ];
+    let valid = select(lines.to_vec()).prop_map(|line| line.as_bytes().to_vec());
+    Fuzz::new("Cli", valid).one_way(|bytes| {
+        let words = bytes.split(|byte| *byte == b' ').map(OsStr::from_bytes);
+        Cli::try_parse_from([OsStr::new("quorate")].into_iter().chain(words)).is_ok()
+    });
 }

@@ -225,7 +225,7 @@ pub async fn request_join(
     identity(address, &response.cluster_id, response.member_id)
 }
 
-fn join_request(applicant: &Applicant) -> pb::JoinRequest {
+pub(super) fn join_request(applicant: &Applicant) -> pb::JoinRequest {
     let (promote, replaces) = wire::calling_to_wire(applicant.info.calling);
     pb::JoinRequest {
         nonce: Bytes::copy_from_slice(&applicant.nonce.get().to_be_bytes()),
@@ -286,6 +286,9 @@ mod tests {
     use std::io;
 
     use futures::future::{self, BoxFuture};
+    use proptest::prelude::*;
+    use prost::Message as _;
+    use quorate_fuzz::Fuzz;
 
     use super::*;
     use crate::network::BoxIo;
@@ -321,5 +324,39 @@ mod tests {
         assert_eq!(linked(), [2, 3], "nothing is added");
         links.channel(4, &address);
         assert_eq!(linked(), [3, 4]);
+    }
+
+    #[test]
+    fn hostile_answers_of_a_leader_are_refused() {
+        use pb::propose_response::{Applied, Result};
+        let outcomes = [Outcome::Founded, Outcome::MemberAllocated(MemberId::FIRST)];
+        let applied = (any::<u64>(), proptest::sample::select(outcomes.to_vec())).prop_map(|(revision, outcome)| {
+            let outcome = outcome.encode().unwrap();
+            let result = Some(Result::Applied(Applied { outcome, revision }));
+            pb::ProposeResponse { result }.encode_to_vec()
+        });
+        Fuzz::new("propose_result", applied).one_way(|bytes| {
+            let result = pb::ProposeResponse::decode(bytes).ok().and_then(|answer| answer.result);
+            result.is_some_and(|result| propose_result(result).is_ok())
+        });
+    }
+
+    #[test]
+    fn hostile_names_of_members_are_refused() {
+        let address = "127.0.0.1:7400".parse().unwrap();
+        let admitted = (any::<u128>(), 1..=u64::MAX).prop_map(|(cluster, member_id)| {
+            let cluster_id = ClusterId::new(cluster).to_string();
+            pb::JoinResponse { cluster_id, member_id }.encode_to_vec()
+        });
+        Fuzz::new("identity", admitted).round_trips(
+            |bytes| {
+                let answer = pb::JoinResponse::decode(bytes).ok()?;
+                identity(&address, &answer.cluster_id, answer.member_id).ok()
+            },
+            |identity| {
+                let (cluster_id, member_id) = (identity.cluster_id.to_string(), identity.member_id.get());
+                pb::JoinResponse { cluster_id, member_id }.encode_to_vec()
+            },
+        );
     }
 }

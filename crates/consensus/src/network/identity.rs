@@ -142,6 +142,10 @@ fn word<T: std::str::FromStr>(metadata: &MetadataMap, key: &'static str) -> Resu
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use quorate_fuzz::Fuzz;
+    use tonic::metadata::MetadataValue;
+
     use super::*;
 
     fn identity(cluster: u128, member: u64) -> Identity {
@@ -202,5 +206,22 @@ mod tests {
     fn a_call_without_an_introduction_is_refused() {
         let status = CheckIdentity::new(identity(7, 2)).call(Request::new(())).unwrap_err();
         assert_eq!(Reason::of(&status), Reason::InvalidArgument);
+    }
+
+    #[test]
+    fn a_hostile_introduction_is_refused() {
+        let (sender, receiver) = (identity(7, 1), identity(7, 2));
+        let introduced = Introduce::new(sender, 2).call(Request::new(())).unwrap();
+        for name in [CLUSTER, FROM, TO] {
+            let word = introduced.metadata().get(name).unwrap().as_bytes().to_vec();
+            Fuzz::new("CheckIdentity::check", Just(word)).one_way(|bytes| {
+                let Ok(word) = MetadataValue::try_from(bytes) else {
+                    return false;
+                };
+                let mut metadata = introduced.metadata().clone();
+                metadata.insert(name, word);
+                CheckIdentity::new(receiver).check(&metadata).is_ok()
+            });
+        }
     }
 }

@@ -45,6 +45,10 @@ pub(super) fn add_acknowledged(response: &mut pb::RecallResponse, memory: &PeerM
 
 #[cfg(test)]
 mod tests {
+    use proptest::{option, prelude::*};
+    use prost::Message as _;
+    use quorate_fuzz::Fuzz;
+
     use super::*;
     use crate::type_config::{LeaderId, LogId};
 
@@ -59,5 +63,26 @@ mod tests {
         assert_eq!(acknowledged(&response).unwrap(), None);
         add_acknowledged(&mut response, &memory, 3);
         assert_eq!(acknowledged(&response).unwrap(), Some(Acknowledged { log_id, term: 7 }));
+    }
+
+    #[test]
+    fn hostile_memories_are_refused() {
+        let log_id = any::<(u64, u64, u32)>().prop_map(|(term, member_id, index)| pb::LogId {
+            term,
+            member_id,
+            index: index.into(),
+        });
+        let memories = (option::of(log_id), any::<u64>()).prop_map(|(acknowledged, acknowledged_in_term)| {
+            let response = pb::RecallResponse {
+                acknowledged,
+                acknowledged_in_term,
+                removed: false,
+            };
+            response.encode_to_vec()
+        });
+        Fuzz::new("acknowledged", memories).one_way(|bytes| {
+            let response = pb::RecallResponse::decode(bytes);
+            response.is_ok_and(|response| acknowledged(&response).is_ok())
+        });
     }
 }

@@ -302,3 +302,29 @@ fn applicant(request: &pb::JoinRequest) -> Result<Applicant, Status> {
         quota: request.quota,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message as _;
+    use quorate_fuzz::Fuzz;
+
+    use super::*;
+    use crate::network::forward::join_request;
+
+    #[test]
+    fn hostile_applicants_are_refused() {
+        let applicants = (any::<u128>(), 1..=u16::MAX, any::<bool>(), 0..3_u64, any::<u32>());
+        let applicants = applicants.prop_map(|(nonce, port, promote, replaces, quota)| {
+            let calling = wire::calling_from_wire(promote, replaces);
+            Applicant {
+                nonce: JoinNonce::new(nonce),
+                info: wire::member_info(&format!("10.0.0.1:{port}"), "db.example:7300", calling).unwrap(),
+                quota,
+            }
+        });
+        let encode = |asking: Applicant| join_request(&asking).encode_to_vec();
+        Fuzz::new("applicant", applicants.prop_map(encode))
+            .round_trips(|bytes| applicant(&pb::JoinRequest::decode(bytes).ok()?).ok(), encode);
+    }
+}

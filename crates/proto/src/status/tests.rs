@@ -2,6 +2,10 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 
+use proptest::{prelude::*, sample::select};
+use quorate_fuzz::Fuzz;
+use tonic::metadata::MetadataValue;
+
 use super::*;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
@@ -130,4 +134,24 @@ fn code_name(code: Code) -> String {
         name.push(letter.to_ascii_uppercase());
     }
     name
+}
+
+#[test]
+fn hostile_trailers_say_nothing() {
+    let with = |key, bytes: &[u8]| {
+        let mut metadata = MetadataMap::new();
+        let value = MetadataValue::try_from(bytes).ok()?;
+        metadata.insert(key, value);
+        Some(Status::with_metadata(Code::Unknown, "", metadata))
+    };
+    let words = select(Reason::ALL).prop_map(|reason| reason.word().into());
+    Fuzz::new("Reason::of", words).one_way(|bytes| {
+        let status = with(REASON_KEY, bytes);
+        status.is_some_and(|status| Reason::of(&status).word().as_bytes() == bytes)
+    });
+    let waits = any::<u64>().prop_map(|ms| ms.to_string().into_bytes());
+    Fuzz::new("retry_after", waits).one_way(|bytes| {
+        let status = with(RETRY_AFTER_KEY, bytes);
+        status.is_some_and(|status| retry_after(&status).is_some())
+    });
 }

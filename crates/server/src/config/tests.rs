@@ -6,6 +6,8 @@ use quorate_consensus::Calling;
 
 use super::{settings::Settings, *};
 
+mod fuzz;
+
 /// Layers to be read.
 #[derive(Default)]
 struct Given {

@@ -4,7 +4,7 @@ use std::fs;
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*};
-use quorate_fuzz::{Fuzz, resealed};
+use quorate_fuzz::{Fuzz, reframed, resealed};
 use quorate_model::JoinNonce;
 use quorate_storage::{
     DataDir, MemoryDisk, SavedSnapshot, Slot, SnapshotFramer, SnapshotName, Storage, WatermarkSlot as _,
@@ -158,35 +158,4 @@ fn a_snapshot_file() {
                 }
             }
         });
-}
-
-/// Gives the frames of a snapshot file the checksums that they have to have, as far as there are whole ones.
-fn reframed(_: &[u8], mut file: Vec<u8>) -> Vec<u8> {
-    const HEADER_LEN: usize = 24;
-    let put = |file: &mut Vec<u8>, at: usize, sum: u32| file[at..at + 4].copy_from_slice(&sum.to_le_bytes());
-    let mut at = HEADER_LEN + 4;
-    if file.len() < at {
-        return file;
-    }
-    let sum = crc32fast::hash(&file[..HEADER_LEN]);
-    put(&mut file, HEADER_LEN, sum);
-    while let Some(head) = file[at..].first_chunk::<4>() {
-        let len = u32::from_le_bytes(*head) as usize;
-        if len == 0 {
-            let sum_at = at + 20;
-            if file.len() >= sum_at + 4 {
-                let sum = crc32fast::hash(&file[..sum_at]);
-                put(&mut file, sum_at, sum);
-            }
-            break;
-        }
-        let content = at + 8;
-        let Some(next) = content.checked_add(len).filter(|next| *next <= file.len()) else {
-            break;
-        };
-        let sum = crc32fast::hash(&[&file[at..at + 4], &file[content..next]].concat());
-        put(&mut file, at + 4, sum);
-        at = next;
-    }
-    file
 }

@@ -66,6 +66,7 @@ fn payload() -> impl Strategy<Value = pb::entry::Payload> {
 
 #[test]
 fn appends() {
+    use pb::append_response::{Matched, Result};
     let appends = (vote(), log_id(), vec(payload(), 0..5), option::of(log_id()));
     let appends = appends.prop_map(|(vote, previous, payloads, leader_commit)| {
         let entries = (previous.index + 1..).zip(payloads).map(|(index, payload)| pb::Entry {
@@ -83,7 +84,6 @@ fn appends() {
         append_from_wire(message).map(append_to_wire)
     });
 
-    use pb::append_response::{Matched, Result};
     let results = prop_oneof![
         option::of(log_id()).prop_map(|log_id| Result::Matched(Matched { log_id })),
         log_id().prop_map(Result::Conflict),

@@ -70,6 +70,10 @@ fn parse(timeout: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+    use quorate_fuzz::Fuzz;
+
     use super::*;
 
     fn time_of(timeout: Option<&str>) -> Duration {
@@ -107,5 +111,19 @@ mod tests {
         ] {
             assert_eq!(time_of(timeout), time_default, "{timeout:?}");
         }
+    }
+
+    #[test]
+    fn a_hostile_timeout_is_no_more_than_malformed() {
+        let limits = Limits::default();
+        let valid = "[0-9]{1,8}[HMSmun]".prop_map(String::into_bytes);
+        Fuzz::new("TimeLeft::of", valid).one_way(|bytes| {
+            let Ok(value) = HeaderValue::from_bytes(bytes) else {
+                return false;
+            };
+            let is_stated = value.to_str().is_ok_and(|text| parse(text).is_some());
+            let headers = HeaderMap::from_iter([(http::HeaderName::from_static(TIMEOUT_HEADER), value)]);
+            TimeLeft::of(&headers, &limits).0 <= limits.time_max && is_stated
+        });
     }
 }
