@@ -225,6 +225,7 @@ const FUZZED: &[Fuzzed] = &[
 ];
 
 const INNER: &[Inner] = &[
+    inner("crates/storage/src/data_dir/format.rs", "parse", "Format::open"),
     inner("crates/model/src/envelope.rs", "open", "Command::decode"),
     inner("crates/model/src/envelope.rs", "payload_len", "Command::decode"),
     inner("crates/model/src/envelope.rs", "decode", "Command::decode"),

@@ -40,9 +40,10 @@ impl Freshness {
 pub(crate) fn staleness(as_of: Duration, now: Duration) -> Duration {
     let measured_ns = now.saturating_sub(as_of).as_nanos();
     #[cfg(quorate_planted)]
-    let measured_ns = match planted::is(Planted::UnderstatedStaleness) {
-        true => measured_ns / 4,
-        false => measured_ns,
+    let measured_ns = if planted::is(Planted::UnderstatedStaleness) {
+        measured_ns / 4
+    } else {
+        measured_ns
     };
     let stated_ms = (measured_ns * 21).div_ceil(20 * 1_000_000);
     Duration::from_millis(u64::try_from(stated_ms).unwrap_or(u64::MAX))
