@@ -9,6 +9,8 @@ use quorate_client::Client;
 use quorate_model::{Consistency, InstanceKey, MetadataKey, Revision, ServiceName};
 use tokio::time::Instant;
 
+use crate::{SETTLED_WITHIN, eventually};
+
 /// The metadata key that carries what was written.
 const VALUE: &str = "value";
 
@@ -155,11 +157,12 @@ impl History {
         let value_key = MetadataKey::try_from(VALUE).expect("a valid key");
         let mut found = BTreeMap::new();
         for service in services {
-            let answer = client
-                .with_consistency(consistency)
-                .list_instances(service)
-                .await
-                .expect("the service is listed");
+            // On a busy machine a quorum may be slow to confirm a leader: that says nothing of what is there.
+            let reader = client.with_consistency(consistency);
+            let answer = eventually(SETTLED_WITHIN, "a service is listed", async || {
+                reader.list_instances(service).await
+            })
+            .await;
             for instance in &answer.value.instances {
                 let value = instance.spec().metadata().get(&value_key).expect("it carries a value");
                 let value = value.as_str().parse().expect("the value is a number");
