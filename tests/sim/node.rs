@@ -63,6 +63,8 @@ pub(crate) enum Start {
 struct State {
     start: Start,
     runs: u64,
+    /// Whether the node runs: between its start and its end, or a crash.
+    is_up: bool,
     /// Stops the node that runs gracefully.
     stop: CancellationToken,
     /// How the node ended by itself, if it did.
@@ -96,6 +98,7 @@ impl Host {
             state: Arc::new(Mutex::new(State {
                 start: Start::Later,
                 runs: 0,
+                is_up: false,
                 stop: CancellationToken::new(),
                 ended: None,
             })),
@@ -122,6 +125,16 @@ impl Host {
         self.lock().stop.cancel();
     }
 
+    /// Notes that turmoil has ended what ran.
+    pub(crate) fn note_crash(&self) {
+        self.lock().is_up = false;
+    }
+
+    /// Whether a node runs on it that can be told something.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lock().is_up
+    }
+
     /// How the node ended by itself since it was last started, if it did.
     pub(crate) fn ended(&self) -> Option<Result<(), String>> {
         self.lock().ended.clone()
@@ -135,13 +148,16 @@ impl Host {
         let _world = World::put_in_place(self.rate, seed, self.gate.clone());
         let ended = self.run_node(&start, seed, stop).await;
         tracing::info!(host = %self.name, ?ended, "the node has ended");
-        self.lock().ended = Some(ended);
+        let mut state = self.lock();
+        (state.ended, state.is_up) = (Some(ended), false);
+        drop(state);
         Ok(())
     }
 
     fn begin(&self) -> (u64, CancellationToken) {
         let mut state = self.lock();
         state.runs += 1;
+        state.is_up = true;
         state.ended = None;
         state.stop = CancellationToken::new();
         (state.runs, state.stop.clone())

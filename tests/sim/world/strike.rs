@@ -78,7 +78,7 @@ impl World<'_> {
         let struck = |host: &usize| self.active.iter().any(|active| active.hosts.contains(host));
         let living = self.living().into_iter();
         living
-            .filter(|host| !struck(host) && self.hosts[*host].member().is_some() && self.hosts[*host].ended().is_none())
+            .filter(|host| !struck(host) && self.hosts[*host].member().is_some() && self.hosts[*host].is_up())
             .collect()
     }
 
@@ -111,6 +111,7 @@ impl World<'_> {
         self.sim.crash(name);
         let host = &self.hosts[host];
         host.gate.open();
+        host.note_crash();
         if loses_power {
             host.disk.power_loss();
         }

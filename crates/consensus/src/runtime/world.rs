@@ -71,18 +71,20 @@ impl Rate {
 
     /// What the clock shows of `time` that has passed.
     pub fn shown(self, time: Duration) -> Duration {
-        scale(time, self.0, Self::TRUE.0)
+        let nanos = time.as_nanos().saturating_mul(u128::from(self.0)) / u128::from(Self::TRUE.0);
+        within_time(nanos, time)
     }
 
-    /// How long it takes until the clock shows that `time` has passed.
+    /// How long it takes until the clock shows that `time` has passed. Never too short by a part of a nanosecond:
+    /// whoever waits for a moment would find that it has not come, and wait for no time at all, for ever.
     pub fn passing(self, time: Duration) -> Duration {
-        scale(time, Self::TRUE.0, self.0)
+        let shown = time.as_nanos().saturating_mul(u128::from(Self::TRUE.0));
+        within_time(shown.div_ceil(u128::from(self.0)), time)
     }
 }
 
-/// `time × numerator ÷ denominator`, rounded down to nanoseconds. Raft knows times that mean "never": they stay so.
-fn scale(time: Duration, numerator: u32, denominator: u32) -> Duration {
-    let nanos = time.as_nanos().saturating_mul(u128::from(numerator)) / u128::from(denominator);
+/// Raft knows times that mean "never": they stay as they are.
+fn within_time(nanos: u128, time: Duration) -> Duration {
     u64::try_from(nanos).map_or(time, Duration::from_nanos)
 }
 
@@ -147,6 +149,17 @@ mod tests {
         NodeRuntime::sleep_until(began + LONG).await;
         assert_eq!(began.elapsed().as_secs(), LONG.as_secs());
         assert_eq!(real.elapsed().as_secs(), 1_052);
+    }
+
+    #[test]
+    fn a_moment_that_was_waited_for_has_come() {
+        for millionths in [950_000, 950_001, 999_999, 1_000_000, 1_000_001, 1_049_999, 1_050_000] {
+            let rate = Rate::from_millionths(millionths);
+            for nanos in (0..5_000).chain(1_000_000_000..1_000_001_000) {
+                let time = Duration::from_nanos(nanos);
+                assert!(rate.shown(rate.passing(time)) >= time, "{rate:?} {time:?}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

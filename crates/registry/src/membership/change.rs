@@ -10,6 +10,7 @@ use quorate_state::Command;
 
 use super::{
     Membership,
+    departure::Confirmed,
     join::{Newcomer, Standing},
     reservation::{reserved_for, retired},
     rules::{Roll, Verdict},
@@ -194,14 +195,18 @@ impl Membership {
     }
 
     /// A member that has gone is not removed again; of one that never was, there is nothing to say.
+    ///
+    /// Only for sure: who does not know the member may be a leader that was replaced since, and does not know that it
+    /// has come.
     async fn gone(&self, member_id: MemberId, deadline: &Deadline) -> Result<MemberOutcome, Obstacle> {
-        self.catch_up(deadline).await?;
-        match self.consensus.view().last_member() {
-            Some(last) if member_id <= last => Ok(MemberOutcome {
-                member_id,
-                changed: false,
-            }),
-            Some(_) | None => Err(ChangeError::NotFound.into()),
+        let changed = false;
+        match deadline.wait_for(self.confirm(member_id)).await {
+            Ok(Some(Confirmed::Removed)) => Ok(MemberOutcome { member_id, changed }),
+            Ok(Some(Confirmed::NeverGiven)) => Err(ChangeError::NotFound.into()),
+            Ok(Some(Confirmed::Member) | None) | Err(_) => {
+                let problem = format!("no quorum confirms yet that member {member_id} is gone");
+                Err(Obstacle::Passing(ChangeError::Busy(problem)))
+            }
         }
     }
 

@@ -29,6 +29,17 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(3);
 /// How long a leader tries to be confirmed for an answer: less than whoever asks it waits.
 const CONFIRM_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// What a member id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirmed {
+    /// A member.
+    Member,
+    /// One that was a member, or was to be.
+    Removed,
+    /// Nobody yet.
+    NeverGiven,
+}
+
 /// Starts the task. It ends when this member was removed.
 pub(super) fn start(membership: Membership, reader: Reader<Consensus>, tasks: &Tasks) {
     tasks.spawn("departure", Policy::Expendable, run(membership, reader));
@@ -99,23 +110,27 @@ impl Membership {
         asked.unwrap_or(false)
     }
 
+    async fn is_removed_for_sure(&self, member_id: MemberId) -> bool {
+        matches!(self.confirm(member_id).await, Some(Confirmed::Removed))
+    }
+
+    /// What a member id stands for, if this member leads and a quorum confirms it.
+    ///
     /// The order matters: first a quorum confirms that this member leads, then it applies what was committed until
     /// then, and then it looks, at nothing that is not committed.
-    async fn is_removed_for_sure(&self, member_id: MemberId) -> bool {
+    pub(super) async fn confirm(&self, member_id: MemberId) -> Option<Confirmed> {
         let deadline = self.deadline(CONFIRM_TIME_MAX);
-        let Ok(index) = Quorum::read_index(&self.consensus, self.own_id(), CONFIRM_TIME_MAX).await else {
-            return false;
-        };
-        let applied = deadline.wait_for(self.consensus.wait_applied(index)).await;
-        if !matches!(applied, Ok(Ok(()))) {
-            return false;
-        }
-        let was_given = self
-            .consensus
-            .view()
-            .last_member()
-            .is_some_and(|last| member_id <= last);
-        let settled = self.consensus.settled_members();
-        was_given && settled.is_some_and(|members| !members.contains(&member_id))
+        let confirmed = Quorum::read_index(&self.consensus, self.own_id(), CONFIRM_TIME_MAX).await;
+        let applied = deadline.wait_for(self.consensus.wait_applied(confirmed.ok()?)).await;
+        applied.ok()?.ok()?;
+        let last = self.consensus.view().last_member();
+        let settled = self.consensus.settled_members()?;
+        Some(if settled.contains(&member_id) {
+            Confirmed::Member
+        } else if last.is_some_and(|last| member_id <= last) {
+            Confirmed::Removed
+        } else {
+            Confirmed::NeverGiven
+        })
     }
 }
