@@ -172,7 +172,7 @@ fn server_flags_are_handed_on_as_they_are_written() {
 #[test]
 fn a_hostile_command_line_is_refused() {
     let lines = [
-        "--endpoints 10.0.0.1:1,[::1]:2 -n n -o json --timeout 250ms services",
+        "--endpoints 10.0.0.1:1,[::1]:2 --namespace n -o json --timeout 250ms services",
         "resolve web --version ^1.2 --meta team=shop --consistency stale",
         "register web --id web-1 --address 10.0.0.1 --port 8080 --tag blue --meta a=b",
         "override set web --id web-1 --disable --reason r --expires-after 1h",
