@@ -67,6 +67,35 @@ pub struct StatusResponse {
     /// Bytes that are free on the disk of its data; absent if it keeps none there.
     #[prost(uint64, optional, tag = "12")]
     pub free_disk_bytes: ::core::option::Option<u64>,
+    /// Leases, as this member keeps them.
+    #[prost(message, optional, tag = "13")]
+    pub leases: ::core::option::Option<LeaseStatus>,
+}
+/// How a member keeps leases.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaseStatus {
+    /// How many there are.
+    #[prost(uint64, tag = "1")]
+    pub leases: u64,
+    /// How many of them have lapsed.
+    #[prost(uint64, tag = "2")]
+    pub lapsed: u64,
+    /// Whether this member would let leases lapse now: it leads, and knows of all renewals that were answered before.
+    #[prost(bool, tag = "3")]
+    pub armed: bool,
+    /// Whether it knows of all renewals that it has ever confirmed to a leader: not after a restart, until a leader has
+    /// told it.
+    #[prost(bool, tag = "4")]
+    pub complete: bool,
+    /// Renewals that came in through this member since it started.
+    #[prost(uint64, tag = "5")]
+    pub renewals: u64,
+    /// Milliseconds since it started that count for no lease here: the process did not run, or no quorum confirmed a leader.
+    #[prost(uint64, tag = "6")]
+    pub uncounted_ms: u64,
+    /// Times that a new leader, this member, had to give every lease its full TTL, because no majority knew all renewals.
+    #[prost(uint64, tag = "7")]
+    pub resets: u64,
 }
 /// See `Cluster.ListMembers`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1219,6 +1248,60 @@ pub mod cluster_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// See `Operator.ListGuards`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListGuardsRequest {
+    /// How fresh the answer must be.
+    #[prost(message, optional, tag = "1")]
+    pub consistency: ::core::option::Option<super::super::registry::v1::Consistency>,
+}
+/// See `Operator.ListGuards`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListGuardsResponse {
+    /// Who answered, from which state.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// The guards.
+    #[prost(message, repeated, tag = "2")]
+    pub guards: ::prost::alloc::vec::Vec<super::super::registry::v1::Guard>,
+}
+/// See `Operator.RaiseGuard`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RaiseGuardRequest {
+    /// What it is raised for.
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<super::super::registry::v1::GuardScope>,
+    /// How long it lasts at most, in milliseconds of the cluster's time: up to 86,400,000; 0 means 600,000.
+    #[prost(uint64, tag = "2")]
+    pub lasts_ms: u64,
+}
+/// See `Operator.RaiseGuard`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RaiseGuardResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// Whether anything changed: one that is raised already stays as it is, for as long as is asked for from now on.
+    #[prost(bool, tag = "2")]
+    pub changed: bool,
+}
+/// See `Operator.DropGuard`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropGuardRequest {
+    /// What it is raised for.
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<super::super::registry::v1::GuardScope>,
+}
+/// See `Operator.DropGuard`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropGuardResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<super::super::registry::v1::ResponseHeader>,
+    /// Whether it was raised.
+    #[prost(bool, tag = "2")]
+    pub existed: bool,
+}
 /// What an override is about: with its kind it names the override.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OverrideTarget {
@@ -1368,16 +1451,17 @@ pub struct ListOverridesResponse {
     #[prost(string, tag = "3")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-/// What is set for a service. They guard leases, and have no effect before leases lapse.
+/// What is set for a service.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ServiceSettings {
-    /// The share of its leases, in percent, that may lapse at once before the service is guarded: 1–100.
+    /// The share of its instances that leases keep, in percent, that may lapse within one TTL before the service is
+    /// guarded: 1–100.
     #[prost(uint32, tag = "1")]
     pub guard_share_percent: u32,
-    /// The time to live of a lease that is granted for it without one, in milliseconds: 2,000 to 86,400,000.
+    /// Advice to whoever registers for it: the time to live of a lease, in milliseconds: 2,000 to 86,400,000.
     #[prost(uint64, tag = "2")]
     pub default_ttl_ms: u64,
-    /// How many instances the guard never lets an answer fall below: 0–10,000.
+    /// How many instances the guard never lets an answer fall below through lapses: 0–10,000.
     #[prost(uint32, tag = "3")]
     pub protect_minimum: u32,
 }
@@ -1655,6 +1739,81 @@ pub mod operator_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the guards that are raised, in the order of their scopes.
+        pub async fn list_guards(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListGuardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGuardsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/ListGuards",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Operator", "ListGuards"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Raises a guard by hand, before leases lapse: for work on a network, say. It drops when its time is over or by hand.
+        pub async fn raise_guard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RaiseGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RaiseGuardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/RaiseGuard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Operator", "RaiseGuard"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Drops a guard: what is suspect by it leaves default answers. One that is not raised is no error.
+        pub async fn drop_guard(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DropGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropGuardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.cluster.v1.Operator/DropGuard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.cluster.v1.Operator", "DropGuard"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1708,6 +1867,30 @@ pub mod operator_server {
             request: tonic::Request<super::GetServiceSettingsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetServiceSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Lists the guards that are raised, in the order of their scopes.
+        async fn list_guards(
+            &self,
+            request: tonic::Request<super::ListGuardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListGuardsResponse>,
+            tonic::Status,
+        >;
+        /// Raises a guard by hand, before leases lapse: for work on a network, say. It drops when its time is over or by hand.
+        async fn raise_guard(
+            &self,
+            request: tonic::Request<super::RaiseGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RaiseGuardResponse>,
+            tonic::Status,
+        >;
+        /// Drops a guard: what is suspect by it leaves default answers. One that is not raised is no error.
+        async fn drop_guard(
+            &self,
+            request: tonic::Request<super::DropGuardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DropGuardResponse>,
             tonic::Status,
         >;
     }
@@ -2001,6 +2184,141 @@ pub mod operator_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetServiceSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/ListGuards" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListGuardsSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::ListGuardsRequest>
+                    for ListGuardsSvc<T> {
+                        type Response = super::ListGuardsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListGuardsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::list_guards(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListGuardsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/RaiseGuard" => {
+                    #[allow(non_camel_case_types)]
+                    struct RaiseGuardSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::RaiseGuardRequest>
+                    for RaiseGuardSvc<T> {
+                        type Response = super::RaiseGuardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RaiseGuardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::raise_guard(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RaiseGuardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.cluster.v1.Operator/DropGuard" => {
+                    #[allow(non_camel_case_types)]
+                    struct DropGuardSvc<T: Operator>(pub Arc<T>);
+                    impl<
+                        T: Operator,
+                    > tonic::server::UnaryService<super::DropGuardRequest>
+                    for DropGuardSvc<T> {
+                        type Response = super::DropGuardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DropGuardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operator>::drop_guard(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DropGuardSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -603,6 +603,166 @@ pub mod list_members_response {
         NotLeader(super::NotLeader),
     }
 }
+/// Who leads, and by which vote.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Leadership {
+    /// The term.
+    #[prost(uint64, tag = "1")]
+    pub term: u64,
+    /// The leader.
+    #[prost(uint64, tag = "2")]
+    pub member_id: u64,
+}
+/// See `Renewals.Renew`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewRequest {
+    /// The leases, ascending: each is the difference from the one before, the first from 0.
+    #[prost(uint64, repeated, tag = "1")]
+    pub lease_id_deltas: ::prost::alloc::vec::Vec<u64>,
+    /// How long ago the last of the renewals came in, in milliseconds.
+    #[prost(uint32, tag = "2")]
+    pub age_ms: u32,
+    /// The sender's deadline: so many milliseconds from now on.
+    #[prost(uint32, tag = "3")]
+    pub timeout_ms: u32,
+}
+/// See `Renewals.Renew`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewResponse {
+    /// What came of it.
+    #[prost(oneof = "renew_response::Result", tags = "1, 2, 3")]
+    pub result: ::core::option::Option<renew_response::Result>,
+}
+/// Nested message and enum types in `RenewResponse`.
+pub mod renew_response {
+    /// What came of the renewals.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Answered {
+        /// Places in the request of those that were lapsed and are revived.
+        #[prost(uint32, repeated, tag = "1")]
+        pub revived: ::prost::alloc::vec::Vec<u32>,
+        /// Places in the request of those that do not exist.
+        #[prost(uint32, repeated, tag = "2")]
+        pub unknown: ::prost::alloc::vec::Vec<u32>,
+    }
+    /// What came of it.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        /// Each was answered.
+        #[prost(message, tag = "1")]
+        Answered(Answered),
+        /// This member does not lead.
+        #[prost(message, tag = "2")]
+        NotLeader(super::NotLeader),
+        /// It is not known whether they are renewed, for this reason.
+        #[prost(string, tag = "3")]
+        Failed(::prost::alloc::string::String),
+    }
+}
+/// Renewals, and how long ago they came in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewalTable {
+    /// The leases, ascending: each is the difference from the one before, the first from 0.
+    #[prost(uint64, repeated, tag = "1")]
+    pub lease_id_deltas: ::prost::alloc::vec::Vec<u64>,
+    /// How long ago each was renewed, in milliseconds that count: one for each lease.
+    #[prost(uint64, repeated, tag = "2")]
+    pub ages_ms: ::prost::alloc::vec::Vec<u64>,
+}
+/// See `Renewals.Replicate`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplicateRequest {
+    /// Who sends it.
+    #[prost(message, optional, tag = "1")]
+    pub leadership: ::core::option::Option<Leadership>,
+    /// Counts the messages to this member from the start of the stream on, from 0. 0 begins anew.
+    #[prost(uint64, tag = "2")]
+    pub sequence: u64,
+    /// The log index of the membership by which the leader counts majorities.
+    #[prost(uint64, tag = "3")]
+    pub membership_index: u64,
+    /// What is new, or a part of all that there is.
+    #[prost(message, optional, tag = "4")]
+    pub table: ::core::option::Option<RenewalTable>,
+    /// Whether this is the last part of all that a leader knows that knows all: the receiver knows all then.
+    #[prost(bool, tag = "5")]
+    pub completes: bool,
+    /// Whether these ages are the truth, in place of what the receiver knows: of a leader that knows all.
+    #[prost(bool, tag = "6")]
+    pub replaces: bool,
+}
+/// See `Renewals.Replicate`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplicateResponse {
+    /// What came of it.
+    #[prost(oneof = "replicate_response::Result", tags = "1, 2, 3")]
+    pub result: ::core::option::Option<replicate_response::Result>,
+}
+/// Nested message and enum types in `ReplicateResponse`.
+pub mod replicate_response {
+    /// It is kept.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Kept {}
+    /// It does not follow the last one.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct OutOfOrder {}
+    /// What came of it.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        /// It is kept.
+        #[prost(message, tag = "1")]
+        Kept(Kept),
+        /// It does not follow the last one: begin anew.
+        #[prost(message, tag = "2")]
+        OutOfOrder(OutOfOrder),
+        /// The member takes nothing from this leader any more, because of a later one.
+        #[prost(message, tag = "3")]
+        Fenced(super::Leadership),
+    }
+}
+/// See `Renewals.Pull`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullRequest {
+    /// Who asks.
+    #[prost(message, optional, tag = "1")]
+    pub leadership: ::core::option::Option<Leadership>,
+}
+/// See `Renewals.Pull`. A head, then parts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullResponse {
+    /// Which.
+    #[prost(oneof = "pull_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<pull_response::Part>,
+}
+/// Nested message and enum types in `PullResponse`.
+pub mod pull_response {
+    /// What comes.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Head {
+        /// Whether the member knows of all renewals that it has ever confirmed to a leader.
+        #[prost(bool, tag = "1")]
+        pub complete: bool,
+        /// The log index of the last membership of which a leader told it that it has all that came before.
+        #[prost(uint64, tag = "2")]
+        pub membership_index: u64,
+        /// How many parts follow.
+        #[prost(uint32, tag = "3")]
+        pub parts: u32,
+    }
+    /// Which.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        /// The first.
+        #[prost(message, tag = "1")]
+        Head(Head),
+        /// The next leases.
+        #[prost(message, tag = "2")]
+        Table(super::RenewalTable),
+        /// The only one: the member follows a later leader.
+        #[prost(message, tag = "3")]
+        Fenced(super::Leadership),
+    }
+}
 /// Generated client implementations.
 pub mod raft_client {
     #![allow(
@@ -1929,6 +2089,450 @@ pub mod members_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "quorate.peer.v1.Members";
     impl<T> tonic::server::NamedService for MembersServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod renewals_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// How members keep leases alive: renewals never enter the log. See docs/adr/0012-leases-in-memory.md.
+    #[derive(Debug, Clone)]
+    pub struct RenewalsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RenewalsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RenewalsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RenewalsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Renews leases. Answered by the leader only; never passed on.
+        pub async fn renew(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenewRequest>,
+        ) -> std::result::Result<tonic::Response<super::RenewResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.peer.v1.Renewals/Renew",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.peer.v1.Renewals", "Renew"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells a member what the leader knows of renewals. One at a time, in order.
+        pub async fn replicate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplicateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplicateResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.peer.v1.Renewals/Replicate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.peer.v1.Renewals", "Replicate"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Has a member tell all that it knows of renewals, and take nothing more from leaders before the one that asks.
+        pub async fn pull(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PullRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PullResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.peer.v1.Renewals/Pull",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.peer.v1.Renewals", "Pull"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod renewals_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RenewalsServer.
+    #[async_trait]
+    pub trait Renewals: std::marker::Send + std::marker::Sync + 'static {
+        /// Renews leases. Answered by the leader only; never passed on.
+        async fn renew(
+            &self,
+            request: tonic::Request<super::RenewRequest>,
+        ) -> std::result::Result<tonic::Response<super::RenewResponse>, tonic::Status>;
+        /// Tells a member what the leader knows of renewals. One at a time, in order.
+        async fn replicate(
+            &self,
+            request: tonic::Request<super::ReplicateRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplicateResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the Pull method.
+        type PullStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PullResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Has a member tell all that it knows of renewals, and take nothing more from leaders before the one that asks.
+        async fn pull(
+            &self,
+            request: tonic::Request<super::PullRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PullStream>, tonic::Status>;
+    }
+    /// How members keep leases alive: renewals never enter the log. See docs/adr/0012-leases-in-memory.md.
+    #[derive(Debug)]
+    pub struct RenewalsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RenewalsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RenewalsServer<T>
+    where
+        T: Renewals,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/quorate.peer.v1.Renewals/Renew" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenewSvc<T: Renewals>(pub Arc<T>);
+                    impl<T: Renewals> tonic::server::UnaryService<super::RenewRequest>
+                    for RenewSvc<T> {
+                        type Response = super::RenewResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenewRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Renewals>::renew(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenewSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.peer.v1.Renewals/Replicate" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplicateSvc<T: Renewals>(pub Arc<T>);
+                    impl<
+                        T: Renewals,
+                    > tonic::server::UnaryService<super::ReplicateRequest>
+                    for ReplicateSvc<T> {
+                        type Response = super::ReplicateResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplicateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Renewals>::replicate(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplicateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.peer.v1.Renewals/Pull" => {
+                    #[allow(non_camel_case_types)]
+                    struct PullSvc<T: Renewals>(pub Arc<T>);
+                    impl<
+                        T: Renewals,
+                    > tonic::server::ServerStreamingService<super::PullRequest>
+                    for PullSvc<T> {
+                        type Response = super::PullResponse;
+                        type ResponseStream = T::PullStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PullRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Renewals>::pull(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PullSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RenewalsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "quorate.peer.v1.Renewals";
+    impl<T> tonic::server::NamedService for RenewalsServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -28,6 +28,9 @@ pub struct ResponseHeader {
     /// Absent if it is not known.
     #[prost(uint64, optional, tag = "8")]
     pub staleness_ms: ::core::option::Option<u64>,
+    /// How many guards are raised in the cluster, see `Guard`; 0 if all is as usual.
+    #[prost(uint32, tag = "9")]
+    pub guards_raised: u32,
 }
 /// One way to reach an instance.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -108,6 +111,202 @@ pub struct Instance {
     /// The kinds of overrides that are in force for it, in order; their reasons are in `Operator.ListOverrides`.
     #[prost(enumeration = "OverrideKind", repeated, tag = "19")]
     pub overrides: ::prost::alloc::vec::Vec<i32>,
+    /// The lease that keeps it; 0 if none does.
+    #[prost(uint64, tag = "20")]
+    pub lease_id: u64,
+    /// Whether the process behind it is known to live.
+    #[prost(enumeration = "Liveness", tag = "21")]
+    pub liveness: i32,
+    /// How it is checked, and what was found; empty if it is not.
+    #[prost(message, repeated, tag = "22")]
+    pub checks: ::prost::alloc::vec::Vec<CheckState>,
+    /// How long its drain lasts from the state that was read on, in milliseconds of the cluster's time; then it is
+    /// DISABLED. Absent if it is not draining, or without end.
+    #[prost(uint64, optional, tag = "23")]
+    pub drain_remaining_ms: ::core::option::Option<u64>,
+}
+/// How an instance is checked by the members.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Check {
+    /// Its name, unique within the instance: 1 to 64 of `\[A-Za-z0-9._-\]`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Which endpoint of the instance is checked: its place in the list.
+    #[prost(uint32, tag = "2")]
+    pub endpoint: u32,
+    /// Between two probes, in milliseconds: 1,000 to 3,600,000; 0 means 10,000.
+    #[prost(uint64, tag = "7")]
+    pub interval_ms: u64,
+    /// How long one may take, in milliseconds: 100 up to the interval; 0 means 2,000.
+    #[prost(uint64, tag = "8")]
+    pub timeout_ms: u64,
+    /// Good results in a row that make it pass: 1 to 10; 0 means 2.
+    #[prost(uint32, tag = "9")]
+    pub rise: u32,
+    /// Bad results in a row that make it critical: 1 to 10; 0 means 3.
+    #[prost(uint32, tag = "10")]
+    pub fall: u32,
+    /// How many members probe it, 1 to 7; 0 means 1.
+    #[prost(uint32, tag = "11")]
+    pub vantage_points: u32,
+    /// How many of these must find it critical to make it so: 1 up to `vantage_points`; 0 means a majority of them.
+    #[prost(uint32, tag = "12")]
+    pub vantage_quorum: u32,
+    /// What is done.
+    #[prost(oneof = "check::Probe", tags = "3, 4, 5, 6")]
+    pub probe: ::core::option::Option<check::Probe>,
+}
+/// Nested message and enum types in `Check`.
+pub mod check {
+    /// See `http`.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct HttpProbe {
+        /// The path with its query, from its slash on; empty means "/".
+        #[prost(string, tag = "1")]
+        pub path: ::prost::alloc::string::String,
+        /// GET or HEAD; empty means GET.
+        #[prost(string, tag = "2")]
+        pub method: ::prost::alloc::string::String,
+        /// Headers that are sent: at most 16.
+        #[prost(map = "string, string", tag = "3")]
+        pub headers: ::std::collections::HashMap<
+            ::prost::alloc::string::String,
+            ::prost::alloc::string::String,
+        >,
+        /// The lowest and the highest status that is good; 0 means 200 and 299.
+        #[prost(uint32, tag = "4")]
+        pub status_min: u32,
+        /// See `status_min`.
+        #[prost(uint32, tag = "5")]
+        pub status_max: u32,
+        /// What the first 64 KiB of the body must contain; empty asks for nothing.
+        #[prost(string, tag = "6")]
+        pub body_contains: ::prost::alloc::string::String,
+        /// Whether and how TLS is spoken.
+        #[prost(message, optional, tag = "7")]
+        pub tls: ::core::option::Option<Tls>,
+    }
+    /// See `tcp`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TcpProbe {}
+    /// See `grpc`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct GrpcProbe {
+        /// The service that is asked for; empty asks for the server as a whole.
+        #[prost(string, tag = "1")]
+        pub service: ::prost::alloc::string::String,
+        /// Whether and how TLS is spoken.
+        #[prost(message, optional, tag = "2")]
+        pub tls: ::core::option::Option<Tls>,
+    }
+    /// See `reported`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ReportedCheck {}
+    /// How TLS is spoken; absent where it is not.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Tls {
+        /// Take any certificate.
+        #[prost(bool, tag = "1")]
+        pub skip_verify: bool,
+        /// The name that the certificate must have; empty means the address.
+        #[prost(string, tag = "2")]
+        pub server_name: ::prost::alloc::string::String,
+        /// Certificates that are trusted, in PEM, at most 8 KiB; empty means those that the member trusts.
+        #[prost(string, tag = "3")]
+        pub ca_pem: ::prost::alloc::string::String,
+    }
+    /// What is done.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Probe {
+        /// A request over HTTP/1.1.
+        #[prost(message, tag = "3")]
+        Http(HttpProbe),
+        /// A connection is opened.
+        #[prost(message, tag = "4")]
+        Tcp(TcpProbe),
+        /// grpc.health.v1 is asked.
+        #[prost(message, tag = "5")]
+        Grpc(GrpcProbe),
+        /// Nothing: whoever runs the instance reports by `ReportCheck`.
+        #[prost(message, tag = "6")]
+        Reported(ReportedCheck),
+    }
+}
+/// What a check has found.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckState {
+    /// The check.
+    #[prost(message, optional, tag = "1")]
+    pub check: ::core::option::Option<Check>,
+    /// What was found.
+    #[prost(enumeration = "Health", tag = "2")]
+    pub health: i32,
+    /// What the last change of the health was told with; at most 256 bytes.
+    #[prost(string, tag = "3")]
+    pub output: ::prost::alloc::string::String,
+}
+/// Why answers hold instances whose leases have lapsed: so many of a scope lapsed at once that it looks like a fault of
+/// the network. While it is raised, those that lapsed in its time stay in default answers as SUSPECT, and nothing in the
+/// scope expires.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Guard {
+    /// What it is raised for.
+    #[prost(message, optional, tag = "1")]
+    pub scope: ::core::option::Option<GuardScope>,
+    /// The revision at which it was raised.
+    #[prost(uint64, tag = "2")]
+    pub revision: u64,
+    /// Why.
+    #[prost(enumeration = "GuardCause", tag = "3")]
+    pub cause: i32,
+    /// How many instances of the scope are suspect.
+    #[prost(uint32, tag = "4")]
+    pub suspect: u32,
+    /// How many instances of the scope leases keep.
+    #[prost(uint32, tag = "5")]
+    pub leased: u32,
+    /// How long it lasts at most from the state that was read on, in milliseconds of the cluster's time.
+    #[prost(uint64, tag = "6")]
+    pub remaining_ms: u64,
+}
+/// What a guard is raised for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GuardScope {
+    /// Which.
+    #[prost(oneof = "guard_scope::Scope", tags = "1, 2, 3, 4")]
+    pub scope: ::core::option::Option<guard_scope::Scope>,
+}
+/// Nested message and enum types in `GuardScope`.
+pub mod guard_scope {
+    /// See `service`.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Service {
+        /// Its namespace; empty means "default".
+        #[prost(string, tag = "1")]
+        pub namespace: ::prost::alloc::string::String,
+        /// Its name.
+        #[prost(string, tag = "2")]
+        pub service: ::prost::alloc::string::String,
+    }
+    /// See `cluster`.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Cluster {}
+    /// Which.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Scope {
+        /// One service.
+        #[prost(message, tag = "1")]
+        Service(Service),
+        /// The instances in a zone, of whatever namespace.
+        #[prost(string, tag = "2")]
+        Zone(::prost::alloc::string::String),
+        /// A namespace.
+        #[prost(string, tag = "3")]
+        Namespace(::prost::alloc::string::String),
+        /// All.
+        #[prost(message, tag = "4")]
+        Cluster(Cluster),
+    }
 }
 /// How fresh a read must be. Absent: stale.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -218,16 +417,20 @@ pub struct RegisterRequest {
     /// Take the id over from another owner.
     #[prost(bool, tag = "13")]
     pub takeover: bool,
-    /// How long the registration lives without being renewed, in milliseconds; 0 means it does not lapse.
-    /// UNIMPLEMENTED for now if it is not 0.
+    /// How long the registration lives without being renewed, in milliseconds: 2,000 to 86,400,000. It makes a lease of
+    /// its own, which `RegisterResponse` names. To register the same again renews it. 0 means that it does not lapse.
     #[prost(uint64, tag = "14")]
     pub ttl_ms: u64,
-    /// The lease that keeps the registration; 0 means none. UNIMPLEMENTED for now if it is not 0.
+    /// The lease that keeps the registration, of the same owner and incarnation, which need not be stated then; 0 means
+    /// none.
     #[prost(uint64, tag = "15")]
     pub lease_id: u64,
     /// Makes it take effect once. Not to be given within a batch, which has one of its own.
     #[prost(message, optional, tag = "16")]
     pub key: ::core::option::Option<RequestKey>,
+    /// How the members check it: at most 8.
+    #[prost(message, repeated, tag = "17")]
+    pub checks: ::prost::alloc::vec::Vec<Check>,
 }
 /// See `Registry.Register`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -241,6 +444,9 @@ pub struct RegisterResponse {
     /// What happened.
     #[prost(enumeration = "RegisterChange", tag = "3")]
     pub change: i32,
+    /// The lease that keeps it; 0 if none does.
+    #[prost(uint64, tag = "4")]
+    pub lease_id: u64,
 }
 /// See `Registry.Update`.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -379,6 +585,10 @@ pub struct SetAvailabilityRequest {
     /// Makes it take effect once. Not to be given within a batch, which has one of its own.
     #[prost(message, optional, tag = "6")]
     pub key: ::core::option::Option<RequestKey>,
+    /// For DRAINING: how long it drains until it is DISABLED, in milliseconds of the cluster's time, up to 86,400,000; 0
+    /// means without end.
+    #[prost(uint64, tag = "7")]
+    pub drain_ms: u64,
 }
 /// See `Registry.SetAvailability`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -391,6 +601,41 @@ pub struct SetAvailabilityResponse {
     pub generation: u64,
     /// Whether anything changed.
     #[prost(bool, tag = "3")]
+    pub changed: bool,
+}
+/// See `Registry.ReportCheck`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportCheckRequest {
+    /// The namespace; empty means "default".
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// The service.
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+    /// The id.
+    #[prost(string, tag = "3")]
+    pub id: ::prost::alloc::string::String,
+    /// The generation that must be current; absent for an operator.
+    #[prost(uint64, optional, tag = "4")]
+    pub generation: ::core::option::Option<u64>,
+    /// The name of the check.
+    #[prost(string, tag = "5")]
+    pub check: ::prost::alloc::string::String,
+    /// What was found: PASSING, WARNING or CRITICAL.
+    #[prost(enumeration = "Health", tag = "6")]
+    pub health: i32,
+    /// What it was told with; at most 256 bytes.
+    #[prost(string, tag = "7")]
+    pub output: ::prost::alloc::string::String,
+}
+/// See `Registry.ReportCheck`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportCheckResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// Whether anything changed.
+    #[prost(bool, tag = "2")]
     pub changed: bool,
 }
 /// See `Registry.WriteBatch`.
@@ -584,6 +829,9 @@ pub struct ResolveResponse {
     /// Where the next page begins; empty if this is the last.
     #[prost(string, tag = "4")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The guards that are raised for the service, its namespace, the cluster, and the zones of its instances.
+    #[prost(message, repeated, tag = "5")]
+    pub guards: ::prost::alloc::vec::Vec<Guard>,
 }
 /// See `Registry.Pick`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -765,6 +1013,80 @@ impl Health {
             "HEALTH_PASSING" => Some(Self::Passing),
             "HEALTH_WARNING" => Some(Self::Warning),
             "HEALTH_CRITICAL" => Some(Self::Critical),
+            _ => None,
+        }
+    }
+}
+/// Whether the process behind an instance is known to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Liveness {
+    /// No lease keeps it: it stays until it is taken out.
+    Persistent = 0,
+    /// Its lease is renewed.
+    Live = 1,
+    /// Its lease has lapsed together with many others, and a guard keeps it in default answers.
+    Suspect = 2,
+    /// Its lease has lapsed: it is not in default answers.
+    Lapsed = 3,
+}
+impl Liveness {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Persistent => "LIVENESS_PERSISTENT",
+            Self::Live => "LIVENESS_LIVE",
+            Self::Suspect => "LIVENESS_SUSPECT",
+            Self::Lapsed => "LIVENESS_LAPSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LIVENESS_PERSISTENT" => Some(Self::Persistent),
+            "LIVENESS_LIVE" => Some(Self::Live),
+            "LIVENESS_SUSPECT" => Some(Self::Suspect),
+            "LIVENESS_LAPSED" => Some(Self::Lapsed),
+            _ => None,
+        }
+    }
+}
+/// Why a guard was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum GuardCause {
+    /// Not stated.
+    Unspecified = 0,
+    /// More than the allowed share of the scope lapsed within one TTL.
+    Share = 1,
+    /// The service would have been left with fewer instances than it must have.
+    Floor = 2,
+    /// An operator raised it.
+    Operator = 3,
+}
+impl GuardCause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "GUARD_CAUSE_UNSPECIFIED",
+            Self::Share => "GUARD_CAUSE_SHARE",
+            Self::Floor => "GUARD_CAUSE_FLOOR",
+            Self::Operator => "GUARD_CAUSE_OPERATOR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "GUARD_CAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "GUARD_CAUSE_SHARE" => Some(Self::Share),
+            "GUARD_CAUSE_FLOOR" => Some(Self::Floor),
+            "GUARD_CAUSE_OPERATOR" => Some(Self::Operator),
             _ => None,
         }
     }
@@ -1117,6 +1439,32 @@ pub mod registry_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Tells what a check of kind `reported` has found. What is found already changes nothing.
+        /// NOT_FOUND if there is no such instance or check, FAILED_PRECONDITION if `generation` is not the current one.
+        pub async fn report_check(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportCheckRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportCheckResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Registry/ReportCheck",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Registry", "ReportCheck"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Writes several instances in one request: at most 1,000 items. Each item is done or refused by itself and has
         /// an outcome of its own, in the order of the items; items of one instance take effect in that order.
         pub async fn write_batch(
@@ -1318,6 +1666,15 @@ pub mod registry_server {
             request: tonic::Request<super::SetAvailabilityRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SetAvailabilityResponse>,
+            tonic::Status,
+        >;
+        /// Tells what a check of kind `reported` has found. What is found already changes nothing.
+        /// NOT_FOUND if there is no such instance or check, FAILED_PRECONDITION if `generation` is not the current one.
+        async fn report_check(
+            &self,
+            request: tonic::Request<super::ReportCheckRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportCheckResponse>,
             tonic::Status,
         >;
         /// Writes several instances in one request: at most 1,000 items. Each item is done or refused by itself and has
@@ -1604,6 +1961,51 @@ pub mod registry_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetAvailabilitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.registry.v1.Registry/ReportCheck" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportCheckSvc<T: Registry>(pub Arc<T>);
+                    impl<
+                        T: Registry,
+                    > tonic::server::UnaryService<super::ReportCheckRequest>
+                    for ReportCheckSvc<T> {
+                        type Response = super::ReportCheckResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportCheckRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Registry>::report_check(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportCheckSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -1937,6 +2339,9 @@ pub struct GrantLeaseRequest {
     /// How long it is to live without being renewed, in milliseconds: 2,000 to 86,400,000; 0 means 15,000.
     #[prost(uint64, tag = "3")]
     pub ttl_ms: u64,
+    /// How long it stays when it has lapsed, in milliseconds: 1,000 to 172,800,000; 0 means twice the TTL.
+    #[prost(uint64, tag = "4")]
+    pub remove_after_ms: u64,
 }
 /// See `Leases.GrantLease`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1954,6 +2359,73 @@ pub struct GrantLeaseResponse {
     /// the answer was lost between the members.
     #[prost(bool, tag = "4")]
     pub created: bool,
+    /// How long it stays when it has lapsed, in milliseconds, as it was first granted.
+    #[prost(uint64, tag = "5")]
+    pub remove_after_ms: u64,
+    /// When to renew it for the first time, in milliseconds from now: a third of the TTL, less a random part, so that
+    /// those who came together do not renew together for ever.
+    #[prost(uint64, tag = "6")]
+    pub renew_after_ms: u64,
+}
+/// A frame of renewals.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeepAliveRequest {
+    /// By which the answer is known; counted by the sender as it likes.
+    #[prost(uint64, tag = "1")]
+    pub frame: u64,
+    /// 1 to 10,000 leases.
+    #[prost(uint64, repeated, tag = "2")]
+    pub lease_ids: ::prost::alloc::vec::Vec<u64>,
+}
+/// The answer to a frame.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeepAliveResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// The frame that it answers.
+    #[prost(uint64, tag = "2")]
+    pub frame: u64,
+    /// What came of each lease, in the order of the request. Empty if nobody can tell: `failure` says why, and the same
+    /// leases are to be renewed through another member.
+    #[prost(message, repeated, tag = "3")]
+    pub renewed: ::prost::alloc::vec::Vec<Renewed>,
+    /// The reason from the error table, if there is no answer.
+    #[prost(string, tag = "4")]
+    pub failure: ::prost::alloc::string::String,
+}
+/// See `Leases.Renew`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewRequest {
+    /// 1 to 10,000 leases.
+    #[prost(uint64, repeated, tag = "1")]
+    pub lease_ids: ::prost::alloc::vec::Vec<u64>,
+}
+/// See `Leases.Renew`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RenewResponse {
+    /// Who answered.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// What came of each lease, in the order of the request.
+    #[prost(message, repeated, tag = "2")]
+    pub renewed: ::prost::alloc::vec::Vec<Renewed>,
+}
+/// What the renewal of one lease came to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Renewed {
+    /// The lease.
+    #[prost(uint64, tag = "1")]
+    pub lease_id: u64,
+    /// What it came to.
+    #[prost(enumeration = "RenewalState", tag = "2")]
+    pub state: i32,
+    /// Its time to live, in milliseconds; 0 for one that is not known.
+    #[prost(uint64, tag = "3")]
+    pub ttl_ms: u64,
+    /// When to renew it next, in milliseconds from now: a third of the TTL, less a random part.
+    #[prost(uint64, tag = "4")]
+    pub renew_after_ms: u64,
 }
 /// See `Leases.RevokeLease`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1983,7 +2455,7 @@ pub struct GetLeaseRequest {
     pub consistency: ::core::option::Option<Consistency>,
 }
 /// A lease, as the cluster holds it.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Lease {
     /// Its id: the revision of its grant.
     #[prost(uint64, tag = "1")]
@@ -2007,9 +2479,77 @@ pub struct Lease {
     /// How many outcomes are kept for it.
     #[prost(uint64, tag = "7")]
     pub outcomes: u64,
+    /// How long it stays when it has lapsed, in milliseconds.
+    #[prost(uint64, tag = "8")]
+    pub remove_after_ms: u64,
+    /// Whether it has lapsed.
+    #[prost(bool, tag = "9")]
+    pub lapsed: bool,
+    /// The revision at which it was granted, lapsed or revived last.
+    #[prost(uint64, tag = "10")]
+    pub changed_revision: u64,
+    /// What it keeps.
+    #[prost(message, repeated, tag = "11")]
+    pub instances: ::prost::alloc::vec::Vec<lease::Kept>,
+    /// How long it has been since its last renewal, in milliseconds, as far as the member that was asked knows; absent if
+    /// it does not. Time that is not counted, see docs/guarantees.md, is not in it.
+    #[prost(uint64, optional, tag = "12")]
+    pub renewed_ago_ms: ::core::option::Option<u64>,
+    /// How long it still lives without another renewal, in milliseconds, as far as the member that was asked knows; 0 if
+    /// it has lapsed, absent if the member does not know.
+    #[prost(uint64, optional, tag = "13")]
+    pub remaining_ms: ::core::option::Option<u64>,
+    /// Whether it was made by a registration with a TTL, and goes with it.
+    #[prost(bool, tag = "14")]
+    pub own: bool,
+}
+/// Nested message and enum types in `Lease`.
+pub mod lease {
+    /// An instance that a lease keeps.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Kept {
+        /// Its namespace.
+        #[prost(string, tag = "1")]
+        pub namespace: ::prost::alloc::string::String,
+        /// Its service.
+        #[prost(string, tag = "2")]
+        pub service: ::prost::alloc::string::String,
+        /// Its id.
+        #[prost(string, tag = "3")]
+        pub id: ::prost::alloc::string::String,
+    }
+}
+/// See `Leases.ListLeases`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLeasesRequest {
+    /// Only those that have lapsed.
+    #[prost(bool, tag = "1")]
+    pub lapsed_only: bool,
+    /// How fresh the answer must be.
+    #[prost(message, optional, tag = "2")]
+    pub consistency: ::core::option::Option<Consistency>,
+    /// At most so many in one answer; 0 means 1,000, which is also the most.
+    #[prost(uint32, tag = "3")]
+    pub page_size: u32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// See `Leases.ListLeases`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLeasesResponse {
+    /// Who answered, from which state.
+    #[prost(message, optional, tag = "1")]
+    pub header: ::core::option::Option<ResponseHeader>,
+    /// The leases. `instances` names at most 16 of what each keeps; `GetLease` names all.
+    #[prost(message, repeated, tag = "2")]
+    pub leases: ::prost::alloc::vec::Vec<Lease>,
+    /// Where the next page begins; empty if this is the last.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// See `Leases.GetLease`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetLeaseResponse {
     /// Who answered, from which state.
     #[prost(message, optional, tag = "1")]
@@ -2017,6 +2557,43 @@ pub struct GetLeaseResponse {
     /// The lease.
     #[prost(message, optional, tag = "2")]
     pub lease: ::core::option::Option<Lease>,
+}
+/// What a renewal came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RenewalState {
+    /// Not stated.
+    Unspecified = 0,
+    /// The lease lives, for its TTL from the moment of the request on at least.
+    Live = 1,
+    /// The lease had lapsed, and lives again with all that it keeps.
+    Revived = 2,
+    /// There is no such lease (any more): a new one is to be granted, and what it is to keep to be registered again.
+    Unknown = 3,
+}
+impl RenewalState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RENEWAL_STATE_UNSPECIFIED",
+            Self::Live => "RENEWAL_STATE_LIVE",
+            Self::Revived => "RENEWAL_STATE_REVIVED",
+            Self::Unknown => "RENEWAL_STATE_UNKNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RENEWAL_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "RENEWAL_STATE_LIVE" => Some(Self::Live),
+            "RENEWAL_STATE_REVIVED" => Some(Self::Revived),
+            "RENEWAL_STATE_UNKNOWN" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod leases_client {
@@ -2031,8 +2608,13 @@ pub mod leases_client {
     use tonic::codegen::http::Uri;
     /// Leases: what a client process holds while it lives.
     ///
-    /// A lease makes the writes of its holder take effect once, however often they are repeated: see `RequestKey`.
-    /// Leases do not lapse yet and keep no registrations yet: a registration that names one is UNIMPLEMENTED.
+    /// A lease keeps the registrations that name it, and makes the writes of its holder take effect once, however often they
+    /// are repeated: see `RequestKey`. It lives while it is renewed: its holder tries to every third of the TTL, gives each
+    /// try a sixth of it, and goes on to another member when one does not answer.
+    ///
+    /// A lease that is not renewed for its TTL lapses: what it keeps leaves default answers, and comes back with the next
+    /// renewal, without being registered again. One that stays lapsed for `remove_after_ms` expires, and all that it keeps
+    /// goes with it.
     #[derive(Debug, Clone)]
     pub struct LeasesClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2127,7 +2709,56 @@ pub mod leases_client {
                 .insert(GrpcMethod::new("quorate.registry.v1.Leases", "GrantLease"));
             self.inner.unary(req, path, codec).await
         }
-        /// Ends a lease, and forgets the outcomes that were kept for it. One that is not there is no error.
+        /// Renews leases, many in a frame, as long as both sides like. Each frame is answered by one, in any order: `frame`
+        /// says which. What is not answered was not renewed for sure.
+        pub async fn keep_alive(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::KeepAliveRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::KeepAliveResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Leases/KeepAlive",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Leases", "KeepAlive"));
+            self.inner.streaming(req, path, codec).await
+        }
+        /// Renews leases, once.
+        pub async fn renew(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RenewRequest>,
+        ) -> std::result::Result<tonic::Response<super::RenewResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Leases/Renew",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Leases", "Renew"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a lease: what it keeps is deregistered, and the outcomes that were kept for it are forgotten. One that is not
+        /// there is no error.
         pub async fn revoke_lease(
             &mut self,
             request: impl tonic::IntoRequest<super::RevokeLeaseRequest>,
@@ -2177,6 +2808,31 @@ pub mod leases_client {
                 .insert(GrpcMethod::new("quorate.registry.v1.Leases", "GetLease"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the leases in the order of their ids.
+        pub async fn list_leases(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLeasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLeasesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/quorate.registry.v1.Leases/ListLeases",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("quorate.registry.v1.Leases", "ListLeases"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2200,7 +2856,25 @@ pub mod leases_server {
             tonic::Response<super::GrantLeaseResponse>,
             tonic::Status,
         >;
-        /// Ends a lease, and forgets the outcomes that were kept for it. One that is not there is no error.
+        /// Server streaming response type for the KeepAlive method.
+        type KeepAliveStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::KeepAliveResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Renews leases, many in a frame, as long as both sides like. Each frame is answered by one, in any order: `frame`
+        /// says which. What is not answered was not renewed for sure.
+        async fn keep_alive(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::KeepAliveRequest>>,
+        ) -> std::result::Result<tonic::Response<Self::KeepAliveStream>, tonic::Status>;
+        /// Renews leases, once.
+        async fn renew(
+            &self,
+            request: tonic::Request<super::RenewRequest>,
+        ) -> std::result::Result<tonic::Response<super::RenewResponse>, tonic::Status>;
+        /// Ends a lease: what it keeps is deregistered, and the outcomes that were kept for it are forgotten. One that is not
+        /// there is no error.
         async fn revoke_lease(
             &self,
             request: tonic::Request<super::RevokeLeaseRequest>,
@@ -2216,11 +2890,24 @@ pub mod leases_server {
             tonic::Response<super::GetLeaseResponse>,
             tonic::Status,
         >;
+        /// Lists the leases in the order of their ids.
+        async fn list_leases(
+            &self,
+            request: tonic::Request<super::ListLeasesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLeasesResponse>,
+            tonic::Status,
+        >;
     }
     /// Leases: what a client process holds while it lives.
     ///
-    /// A lease makes the writes of its holder take effect once, however often they are repeated: see `RequestKey`.
-    /// Leases do not lapse yet and keep no registrations yet: a registration that names one is UNIMPLEMENTED.
+    /// A lease keeps the registrations that name it, and makes the writes of its holder take effect once, however often they
+    /// are repeated: see `RequestKey`. It lives while it is renewed: its holder tries to every third of the TTL, gives each
+    /// try a sixth of it, and goes on to another member when one does not answer.
+    ///
+    /// A lease that is not renewed for its TTL lapses: what it keeps leaves default answers, and comes back with the next
+    /// renewal, without being registered again. One that stays lapsed for `remove_after_ms` expires, and all that it keeps
+    /// goes with it.
     #[derive(Debug)]
     pub struct LeasesServer<T> {
         inner: Arc<T>,
@@ -2340,6 +3027,97 @@ pub mod leases_server {
                     };
                     Box::pin(fut)
                 }
+                "/quorate.registry.v1.Leases/KeepAlive" => {
+                    #[allow(non_camel_case_types)]
+                    struct KeepAliveSvc<T: Leases>(pub Arc<T>);
+                    impl<
+                        T: Leases,
+                    > tonic::server::StreamingService<super::KeepAliveRequest>
+                    for KeepAliveSvc<T> {
+                        type Response = super::KeepAliveResponse;
+                        type ResponseStream = T::KeepAliveStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                tonic::Streaming<super::KeepAliveRequest>,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Leases>::keep_alive(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = KeepAliveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.registry.v1.Leases/Renew" => {
+                    #[allow(non_camel_case_types)]
+                    struct RenewSvc<T: Leases>(pub Arc<T>);
+                    impl<T: Leases> tonic::server::UnaryService<super::RenewRequest>
+                    for RenewSvc<T> {
+                        type Response = super::RenewResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RenewRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Leases>::renew(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RenewSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/quorate.registry.v1.Leases/RevokeLease" => {
                     #[allow(non_camel_case_types)]
                     struct RevokeLeaseSvc<T: Leases>(pub Arc<T>);
@@ -2413,6 +3191,49 @@ pub mod leases_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetLeaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/quorate.registry.v1.Leases/ListLeases" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLeasesSvc<T: Leases>(pub Arc<T>);
+                    impl<T: Leases> tonic::server::UnaryService<super::ListLeasesRequest>
+                    for ListLeasesSvc<T> {
+                        type Response = super::ListLeasesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLeasesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Leases>::list_leases(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLeasesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
