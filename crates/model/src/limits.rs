@@ -82,6 +82,24 @@ pub const LEASE_TTL_MS_MAX: u64 = 86_400_000;
 /// Time to live of a lease that is granted without one, in milliseconds.
 pub const LEASE_TTL_MS_DEFAULT: u64 = 15_000;
 
+/// Shortest time that a lapsed lease stays, in milliseconds: a renewal that was late still finds it.
+pub const REMOVE_AFTER_MS_MIN: u64 = 1_000;
+
+/// Longest time that a lapsed lease stays, in milliseconds: twice the longest time to live.
+pub const REMOVE_AFTER_MS_MAX: u64 = 2 * LEASE_TTL_MS_MAX;
+
+/// Most leases of one frame of renewals: some 100 KiB, and answered as one.
+pub const LEASES_PER_FRAME_MAX: usize = 10_000;
+
+/// Longest time that an instance drains, in milliseconds: a day. What is to last longer drains without end.
+pub const DRAIN_MS_MAX: u64 = 86_400_000;
+
+/// Longest time that a guard lasts which an operator raises, in milliseconds: a day. It can be raised again.
+pub const GUARD_MS_MAX: u64 = 86_400_000;
+
+/// How long a guard lasts at most unless told otherwise, in milliseconds: ten minutes, in which somebody has looked.
+pub const GUARD_MS_DEFAULT: u64 = 600_000;
+
 /// Most leases of one cluster: one for each process that could register one instance at least.
 pub const LEASES_MAX: usize = 1 << 20;
 
