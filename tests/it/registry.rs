@@ -1,6 +1,6 @@
 //! What the registry promises to those who register and resolve, over the wire, against three members.
 
-use quorate_client::{Change, Client, Error, Lifetime, Reason, Registration};
+use quorate_client::{Change, Client, Error, Lifetime, Reason, RegisterOptions};
 use quorate_model::{
     Availability, Consistency, Filter, Found, Incarnation, Include, InstancePatch, Metadata, Patch, Selectors,
     SpecParts, Tags, Takeover, Weight,
@@ -124,7 +124,7 @@ async fn an_id_belongs_to_its_owner_and_to_one_incarnation_at_a_time() {
         let mut parts = parts(port);
         parts.holder.owner = Some(owner.parse().unwrap());
         parts.holder.incarnation = Some(Incarnation::try_from(incarnation).unwrap());
-        let registration = Registration {
+        let registration = RegisterOptions {
             takeover,
             ..registration(parts)
         };
@@ -435,7 +435,7 @@ async fn a_registration_with_a_ttl_or_a_lease_is_refused_as_unimplemented() {
             lease_id: 1.try_into().unwrap(),
         },
     ] {
-        let registration = Registration {
+        let registration = RegisterOptions {
             lifetime,
             ..registration(parts(80))
         };

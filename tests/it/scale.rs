@@ -4,7 +4,7 @@
 
 use std::{env, fs};
 
-use quorate_client::{Client, Registration, Write};
+use quorate_client::{Client, RegisterOptions, Write};
 use quorate_model::{InstanceSpec, Metadata, Tags, Weight};
 use quorate_tests::{Cluster, Member, ensure, eventually, figure, id, parts, service};
 use tokio::{task::JoinSet, time::Duration, time::Instant};
@@ -78,7 +78,7 @@ async fn fill_service(client: &Client, number: usize, len: usize) {
 }
 
 /// What a plain service states of itself.
-fn registration(number: usize, index: usize) -> Registration {
+fn registration(number: usize, index: usize) -> RegisterOptions {
     let mut parts = parts(8080);
     let last = u8::try_from(index % 250).unwrap();
     let (second, third) = (u8::try_from(number % 250).unwrap(), u8::try_from(index / 250).unwrap());

@@ -1,6 +1,6 @@
 //! Short ways to values of the model.
 
-use quorate_client::Registration;
+use quorate_client::RegisterOptions;
 use quorate_model::{
     Endpoint, Endpoints, InstanceId, InstanceKey, InstanceSpec, NamespaceName, ServiceName, SpecParts,
 };
@@ -34,6 +34,6 @@ pub fn parts(port: u16) -> SpecParts {
 }
 
 /// The registration of an instance.
-pub fn registration(parts: SpecParts) -> Registration {
+pub fn registration(parts: SpecParts) -> RegisterOptions {
     InstanceSpec::new(parts).expect("parts within the limits").into()
 }

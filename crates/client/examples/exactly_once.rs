@@ -9,7 +9,7 @@
 use std::error::Error;
 
 use quorate_client::{
-    Client, Error as RequestError, Registration, SessionOptions, Write,
+    Client, Error as RequestError, RegisterOptions, SessionOptions, Write,
     model::{DoorAddress, Endpoint, InstancePatch, InstanceSpec, ServiceName, SpecParts, Weight},
 };
 
@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// What a worker states about itself. The session adds who it is.
-fn registration(address: &str) -> Result<Registration, Box<dyn Error>> {
+fn registration(address: &str) -> Result<RegisterOptions, Box<dyn Error>> {
     let endpoint = Endpoint {
         address: address.parse()?,
         port: "9000".parse()?,

@@ -1,12 +1,14 @@
 //! What the cluster answers, in values of the model.
 
 use quorate_model::{
-    ClusterId, DoorAddress, Epoch, Found, Generation, LogIndex, MemberId, Revision, ServiceName, StateHash, Term,
+    ClusterId, DoorAddress, Epoch, Found, Generation, LeaseId, LogIndex, MemberId, Revision, ServiceName, StateHash,
+    Term,
 };
 
 mod batch;
 #[cfg(test)]
 mod fuzz;
+mod guard;
 mod lease;
 mod members;
 mod operator;
@@ -14,8 +16,8 @@ mod parse;
 mod pick;
 
 pub(crate) use batch::Outcomes;
-pub(crate) use lease::Granted;
-pub use lease::LeaseState;
+pub use guard::{GuardDropped, GuardRaised, GuardState};
+pub use lease::{LeaseGranted, LeaseRevoked, LeaseState, Renewed};
 pub use members::{Added, Calling, MemberList, Removed, Transferred};
 pub use operator::{OverrideCleared, OverrideSet, OverrideState, SettingsSet, SettingsState};
 pub(crate) use parse::Page;
@@ -48,6 +50,8 @@ pub struct Header {
     pub leader: Option<Leader>,
     /// How far, in milliseconds, the state that was read lags behind the cluster at most; absent if not known.
     pub staleness_ms: Option<u64>,
+    /// How many guards are raised in the cluster; 0 if all is as usual.
+    pub guards_raised: u32,
 }
 
 /// Who leads the cluster.
@@ -66,6 +70,8 @@ pub struct Registered {
     pub generation: Generation,
     /// What it took.
     pub change: Change,
+    /// The lease that keeps it, if one does.
+    pub lease: Option<LeaseId>,
 }
 
 /// What a registration changed.
@@ -104,6 +110,9 @@ pub struct Instances {
     pub service_known: bool,
     /// Those asked for, in the order of their ids.
     pub instances: Vec<Found>,
+    /// The guards that are raised for the service, its namespace, the cluster, and the zones of its instances: why some
+    /// of them may be here although their leases have lapsed. A list of all instances does not tell of them.
+    pub guards: Vec<GuardState>,
 }
 
 /// One service of a namespace.

@@ -26,11 +26,13 @@ mod door;
 mod doors;
 mod failure;
 mod refresh;
+mod stream;
 #[cfg(test)]
 mod tests;
 
 use course::Course;
-use door::{Door, Locksmith};
+pub(crate) use door::Door;
+use door::Locksmith;
 use doors::Doors;
 use failure::Failure;
 pub(crate) use failure::is_of_the_catalog;

@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status, transport::Channel};
 use crate::{
     Answer, Builder, Error, Reason,
     call::{Caller, Purpose},
+    keeper::Keeper,
 };
 
 mod batch;
@@ -24,6 +25,8 @@ mod tests;
 mod writes;
 
 pub(crate) use batch::{complete, not_sent};
+pub use leases::LeaseOptions;
+pub(crate) use leases::leases_client;
 pub use snapshot::SnapshotStream;
 
 /// Largest answer that is taken, in bytes: the 10,000 instances that a service may have fit while they have
@@ -34,6 +37,8 @@ const ANSWER_LEN_MAX: usize = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct Client {
     pub(crate) caller: Arc<Caller>,
+    /// Ends with the last clone, and with it the task that renews.
+    pub(crate) keeper: Arc<Keeper>,
     namespace: NamespaceName,
     /// How fresh answers to reads have to be; not older than what was seen, if absent.
     consistency: Option<Consistency>,
@@ -50,6 +55,7 @@ impl Client {
     pub(crate) fn new(caller: Caller, namespace: NamespaceName, consistency: Option<Consistency>) -> Self {
         Self {
             caller: Arc::new(caller),
+            keeper: Arc::default(),
             namespace,
             consistency,
         }

@@ -86,15 +86,42 @@
 //! [`Session`] is known to the cluster by a key, so that it is sent until it is answered, and takes effect once:
 //!
 //! ```no_run
-//! use quorate_client::{Client, Registration, SessionOptions};
+//! use quorate_client::{Client, RegisterOptions, SessionOptions};
 //!
-//! # async fn example(client: Client, registration: Registration) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn example(client: Client, registration: RegisterOptions) -> Result<(), Box<dyn std::error::Error>> {
 //! let session = client.open_session(SessionOptions::default()).await?;
 //! session.register(&"payments".parse()?, &"payments-1".parse()?, registration).await?;
 //! session.close().await?;
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Live and die with the process
+//!
+//! What is registered with a [`Registration`] is there while the process lives, and leaves default answers soon after it
+//! dies. It looks after itself, over elections, restarts of the whole cluster and members that come and go:
+//!
+//! ```no_run
+//! use quorate_client::{Client, RegisterOptions};
+//!
+//! # async fn example(client: Client, options: RegisterOptions) -> Result<(), Box<dyn std::error::Error>> {
+//! let registration = client
+//!     .registration("payments".parse()?, "payments-1".parse()?, options)
+//!     .owner("pod-7".parse()?)
+//!     .open()
+//!     .await?;
+//! // ... serve, and when the process is told to end:
+//! registration.drain(None).await?;
+//! registration.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Below it there is a lease, which is renewed every third of its time to live (15 s unless told otherwise), at whichever
+//! member answers: with others of the same client in one message, which never enters the log. A [`Session`] keeps its
+//! lease alive in the same way, and instances that it registers with [`Session::register_kept`]. What stays until it is
+//! taken out is registered by [`Client::register`]; bare leases are for tools: [`Client::grant_lease`],
+//! [`Client::renew`].
 //!
 //! # TLS
 //!
@@ -104,7 +131,10 @@
 //! # Runtime
 //!
 //! Calls run on the tokio runtime of whoever makes them, with its timers and sockets enabled. The client starts no tasks of
-//! its own but those that serve its connections, which end with it.
+//! its own but those that serve its connections, one that renews the leases of its sessions and registrations, if there
+//! are any, and one for each [`Registration`]. They run where they are first needed, and end with their last handle: a
+//! lease is not renewed any more when the runtime has ended on which the first one of the client was opened, until
+//! another one is opened.
 
 mod answer;
 mod backoff;
@@ -113,6 +143,8 @@ mod call;
 mod client;
 mod connector;
 mod error;
+mod keeper;
+mod register_options;
 mod registration;
 mod seen;
 mod session;
@@ -127,15 +159,17 @@ pub use quorate_proto::{
 };
 
 pub use answer::{
-    Added, Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, LeaseState, Member, MemberList,
-    OverrideCleared, OverrideSet, OverrideState, Picked, Registered, Removed, Role, ServiceSummary, SettingsSet,
-    SettingsState, Status, Transferred,
+    Added, Answer, Calling, Change, Changed, Deregistered, GuardDropped, GuardRaised, GuardState, Header, Instances,
+    Leader, LeaseGranted, LeaseRevoked, LeaseState, Member, MemberList, OverrideCleared, OverrideSet, OverrideState,
+    Picked, Registered, Removed, Renewed, Role, ServiceSummary, SettingsSet, SettingsState, Status, Transferred,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT, DEADLINE_MAX};
-pub use client::{Client, SnapshotStream};
+pub use client::{Client, LeaseOptions, SnapshotStream};
 pub use connector::{BoxIo, Connecting, Connector, Io, TcpConnector};
 pub use error::Error;
-pub use registration::Registration;
+pub use keeper::Vitality;
+pub use register_options::RegisterOptions;
+pub use registration::{Lost, Registration, RegistrationBuilder, RegistrationState};
 pub use session::{Session, SessionOptions};
 pub use write::{Write, Written};
 

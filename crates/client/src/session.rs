@@ -1,21 +1,17 @@
 //! Sessions: writes that take effect once, however often they have to be sent.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use prost::Message;
-use quorate_model::{Holder, Incarnation, InstanceSpec, LeaseId, LeaseTtl, Owner, RequestKey};
-use quorate_proto::{
-    convert::InvalidField,
-    registry::{self as pb, leases_client::LeasesClient},
-    request::{GrantLease, RevokeLease},
-};
-use tokio::time::Instant;
+use quorate_model::{Holder, InstanceSpec, LeaseId, LeaseTtl, Owner, RemoveAfter, RequestKey};
+use quorate_proto::convert::InvalidField;
+use tokio::{sync::watch, time::Instant};
 use tonic::{Request, Response, Status, transport::Channel};
 
-use crate::{Answer, Client, Error, Reason, Registration, answer::Granted, call::Purpose};
+use crate::{Answer, Client, Error, LeaseOptions, Reason, RegisterOptions, Vitality, call::Purpose, keeper::Kept};
 
 mod batch;
 mod sum;
@@ -27,12 +23,17 @@ mod writes;
 use window::Window;
 
 /// What a session is opened with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionOptions {
     /// Who opens it, by a name that is the same after a restart: the name of a pod, say.
     pub owner: Option<Owner>,
-    /// How long its lease is to live without being renewed. Leases do not lapse yet.
+    /// How long its lease is to live without being renewed.
     pub ttl: LeaseTtl,
+    /// How long its lease is to stay when it has lapsed; twice its time to live, if absent.
+    pub remove_after: Option<RemoveAfter>,
+    /// Whether the session keeps its lease alive by itself, as long as it or a clone of it is there; true otherwise.
+    /// With `false` it lives for its time to live, unless somebody [renews](Client::renew) it.
+    pub keep_alive: bool,
 }
 
 /// One process's standing with the cluster, under a lease: each of its writes takes effect once.
@@ -43,8 +44,8 @@ pub struct SessionOptions {
 /// it asks.
 ///
 /// ```no_run
-/// # use quorate_client::{Client, Error, Registration, SessionOptions, model::{InstanceId, ServiceName}};
-/// # async fn example(client: Client, service: ServiceName, id: InstanceId, registration: Registration) -> Result<(), Error> {
+/// # use quorate_client::{Client, Error, RegisterOptions, SessionOptions, model::{InstanceId, ServiceName}};
+/// # async fn example(client: Client, service: ServiceName, id: InstanceId, registration: RegisterOptions) -> Result<(), Error> {
 /// let session = client.open_session(SessionOptions::default()).await?;
 /// let registered = session.register(&service, &id, registration).await?;
 /// // ... and when the process ends:
@@ -57,8 +58,10 @@ pub struct SessionOptions {
 /// Cheap to clone, and safe to be used by many tasks at a time; at most 1,024 writes are under way, and others wait.
 /// Dropping the future of a write gives up on it: it may still take effect, once, but its outcome is forgotten.
 ///
-/// When the lease is gone every write ends as [`Error::SessionLost`]. Leases do not lapse yet: a session that is
-/// dropped without [`close`](Self::close) leaves its lease behind.
+/// The session keeps its lease alive, with those of all other sessions and registrations of its client, over one stream
+/// to whichever member answers; [`vitality`](Self::vitality) tells how that goes. One that is dropped without
+/// [`close`](Self::close) leaves its lease behind, which then lapses and goes by itself. When the lease is gone every
+/// write ends as [`Error::SessionLost`].
 #[derive(Debug, Clone)]
 pub struct Session {
     client: Client,
@@ -71,6 +74,21 @@ struct Shared {
     holder: Holder,
     window: Window,
     is_lost: AtomicBool,
+    /// Absent if it is not to be kept alive, or not any more.
+    kept: Mutex<Option<Kept>>,
+}
+
+// === impl SessionOptions ===
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            owner: None,
+            ttl: LeaseTtl::default(),
+            remove_after: None,
+            keep_alive: true,
+        }
+    }
 }
 
 // === impl Client ===
@@ -83,30 +101,33 @@ impl Client {
     /// [`Error::OutcomeUnknown`] leaves a lease behind that nobody uses; it is safe to try again.
     pub async fn open_session(&self, options: SessionOptions) -> Result<Session, Error> {
         let incarnation = self.draw_incarnation();
-        let request = pb::GrantLeaseRequest::from(GrantLease {
-            owner: options.owner.clone(),
-            incarnation,
-            ttl: options.ttl,
-        });
-        let send = |channel, request| async move { LeasesClient::new(channel).grant_lease(request).await };
-        // The cluster knows a repetition by the incarnation.
-        let granted: Answer<Granted> = self.caller.call(Purpose::Repeatable, request, send).await?;
+        let SessionOptions {
+            owner,
+            ttl,
+            remove_after,
+            keep_alive,
+        } = options;
+        let lease = LeaseOptions {
+            owner: owner.clone(),
+            ttl,
+            remove_after,
+        };
+        let asked = Instant::now();
+        let granted = self.grant(lease, incarnation).await?.value;
+        let kept = keep_alive.then(|| self.keeper.keep(&self.caller, granted, asked));
         Ok(Session {
             client: self.clone(),
             shared: Arc::new(Shared {
-                lease: granted.value.id,
+                lease: granted.lease,
                 holder: Holder {
-                    owner: options.owner,
+                    owner,
                     incarnation: Some(incarnation),
                 },
                 window: Window::default(),
                 is_lost: AtomicBool::new(false),
+                kept: Mutex::new(kept),
             }),
         })
-    }
-
-    fn draw_incarnation(&self) -> Incarnation {
-        Incarnation::try_from(self.caller.draw().max(1)).expect("it is at least 1")
     }
 }
 
@@ -128,20 +149,32 @@ impl Session {
         &self.client
     }
 
-    /// Ends the session: the cluster forgets its lease, and what it keeps for it. Registrations stay. Let the writes
-    /// that are under way come to an end before: they fail otherwise.
+    /// How it is with its lease; nothing, if it is not kept alive, or not any more.
+    pub fn vitality(&self) -> Option<watch::Receiver<Vitality>> {
+        let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(Kept::vitality)
+    }
+
+    /// Ends the session: the cluster ends its lease, deregisters what it keeps, and forgets the outcomes of its writes.
+    /// Registrations that it does not keep stay. Let the writes that are under way come to an end before: they fail
+    /// otherwise.
     ///
     /// # Errors
     ///
     /// After [`Error::OutcomeUnknown`] and [`Error::Unavailable`] the lease may still be there; it is safe to call
     /// this again.
     pub async fn close(&self) -> Result<(), Error> {
-        let request = pb::RevokeLeaseRequest::from(RevokeLease { id: self.shared.lease });
-        let send = |channel, request| async move { LeasesClient::new(channel).revoke_lease(request).await };
-        let revoked: Answer<()> = self.client.caller.call(Purpose::Repeatable, request, send).await?;
+        self.client.revoke_lease(self.shared.lease).await?;
         self.shared.is_lost.store(true, Ordering::Relaxed);
-        let () = revoked.value;
+        let kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(kept);
         Ok(())
+    }
+
+    /// Whether its lease is gone, as far as is known.
+    pub(crate) fn is_lost(&self) -> bool {
+        let is_gone = |vitality: watch::Receiver<Vitality>| *vitality.borrow() == Vitality::Gone;
+        self.shared.is_lost.load(Ordering::Relaxed) || self.vitality().is_some_and(is_gone)
     }
 
     /// Sends one write with the next key until it is answered or the time is up.
@@ -165,7 +198,7 @@ impl Session {
 
     /// A place in the window for one write.
     async fn enter(&self, until: Instant) -> Result<window::Place<'_>, Error> {
-        if self.shared.is_lost.load(Ordering::Relaxed) {
+        if self.is_lost() {
             return Err(Error::SessionLost {
                 message: format!("lease {} has been closed, or is gone", self.shared.lease),
             });
@@ -189,7 +222,7 @@ impl Session {
     }
 
     /// A registration that says nothing of who stands behind it is one of the session.
-    fn own(&self, registration: &mut Registration) -> Result<(), Error> {
+    fn own(&self, registration: &mut RegisterOptions) -> Result<(), Error> {
         if *registration.spec.holder() != Holder::default() {
             return Ok(());
         }

@@ -3,7 +3,9 @@
 use std::{
     collections::VecDeque,
     net::TcpListener,
+    ops::ControlFlow,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use quorate_model::{DoorAddress, Endpoint, InstanceSpec, SpecParts};
@@ -21,11 +23,15 @@ use quorate_proto::{
     },
     status::Reason,
 };
-use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinSet};
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, metadata::MetadataMap, transport::Server};
+use tokio::{
+    io::AsyncReadExt as _,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap, transport::Server};
 
-use crate::Registration;
+use crate::RegisterOptions;
 
 /// What a member does with a request.
 #[derive(Clone, Copy)]
@@ -37,12 +43,47 @@ pub(crate) enum Deed {
     Hang,
 }
 
+/// What a member does with a frame of renewals.
+#[derive(Clone, Copy)]
+pub(crate) enum Beat {
+    /// Says that the leases live.
+    Live,
+    /// Says that they had lapsed.
+    Revived,
+    /// Says that there are no such leases.
+    Unknown,
+    /// Says that it cannot tell.
+    Fail(Reason),
+    /// Says nothing.
+    Ignore,
+    /// Ends the stream.
+    HangUp,
+}
+
+/// The renewals of a member.
+#[derive(Default)]
+pub(crate) struct Pulse {
+    /// What it does with the next frames; says that all live, if nothing is told.
+    pub(crate) beats: Mutex<VecDeque<Beat>>,
+    /// The leases of each frame so far.
+    pub(crate) frames: watch::Sender<Vec<Vec<u64>>>,
+    /// How many streams are open.
+    pub(crate) streams: watch::Sender<usize>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
 /// A member that does what it is told, request by request, and answers all others.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) deeds: Mutex<VecDeque<Deed>>,
     /// What its answers begin with.
-    pub(crate) header: Mutex<ResponseHeader>,
+    pub(crate) header: Arc<Mutex<ResponseHeader>>,
+    /// Its renewals.
+    pub(crate) pulse: Arc<Pulse>,
+    /// What it did to registrations that were there, in words.
+    pub(crate) changes: watch::Sender<Vec<String>>,
+    /// The instance that it shows; there is none otherwise.
+    pub(crate) instance: Mutex<Option<pb::Instance>>,
     /// Whom it tells of.
     pub(crate) members: Mutex<Vec<cluster_pb::Member>>,
     /// The `grpc-timeout` of each request so far.
@@ -55,6 +96,8 @@ pub(crate) struct Script {
     pub(crate) failures: Mutex<VecDeque<Vec<Option<Reason>>>>,
     /// The incarnation of each lease that was asked for.
     pub(crate) incarnations: Mutex<Vec<u64>>,
+    /// Whether it knows the leases that it is asked for.
+    pub(crate) knows_leases: Mutex<bool>,
     /// Each read so far asked for an answer that fresh.
     pub(crate) consistencies: Mutex<Vec<Option<pb::Consistency>>>,
 }
@@ -72,6 +115,11 @@ impl Script {
     /// How many requests there were so far.
     pub(crate) fn asked(&self) -> usize {
         self.timeouts.lock().unwrap().len()
+    }
+
+    /// Takes note of a change of a registration.
+    fn changed(&self, change: String) {
+        self.changes.send_modify(|changes| changes.push(change));
     }
 
     /// Does the next deed; the header of the answer, if that is an answer.
@@ -163,7 +211,10 @@ impl Operator for Script {
         clear_override ClearOverrideRequest ClearOverrideResponse,
         list_overrides ListOverridesRequest ListOverridesResponse,
         set_service_settings SetServiceSettingsRequest SetServiceSettingsResponse,
-        get_service_settings GetServiceSettingsRequest GetServiceSettingsResponse;
+        get_service_settings GetServiceSettingsRequest GetServiceSettingsResponse,
+        list_guards ListGuardsRequest ListGuardsResponse,
+        raise_guard RaiseGuardRequest RaiseGuardResponse,
+        drop_guard DropGuardRequest DropGuardResponse;
     }
 }
 
@@ -172,11 +223,66 @@ impl Registry for Script {
     async fn register(&self, request: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
         self.registrations.lock().unwrap().push(request.get_ref().clone());
         let header = self.act(request.metadata()).await?;
+        let asked = request.into_inner();
+        self.changed(format!("register {}", asked.lease_id));
         Ok(Response::new(pb::RegisterResponse {
             header,
-            generation: 1,
+            // Each registration has one of its own, below which there is room for others.
+            generation: 10 * self.registrations.lock().unwrap().len() as u64,
             change: 1,
+            lease_id: asked.lease_id,
         }))
+    }
+
+    async fn update(&self, request: Request<pb::UpdateRequest>) -> Result<Response<pb::UpdateResponse>, Status> {
+        let header = self.act(request.metadata()).await?;
+        let generation = request.get_ref().generation.unwrap_or_default();
+        self.changed(format!("update {generation}"));
+        Ok(Response::new(pb::UpdateResponse {
+            header,
+            generation,
+            changed: true,
+        }))
+    }
+
+    async fn deregister(
+        &self,
+        request: Request<pb::DeregisterRequest>,
+    ) -> Result<Response<pb::DeregisterResponse>, Status> {
+        let header = self.act(request.metadata()).await?;
+        let generation = request.get_ref().generation.unwrap_or_default();
+        self.changed(format!("deregister {generation}"));
+        Ok(Response::new(pb::DeregisterResponse { header, existed: true }))
+    }
+
+    async fn set_availability(
+        &self,
+        request: Request<pb::SetAvailabilityRequest>,
+    ) -> Result<Response<pb::SetAvailabilityResponse>, Status> {
+        let header = self.act(request.metadata()).await?;
+        let asked = request.into_inner();
+        let (generation, drain_ms) = (asked.generation.unwrap_or_default(), asked.drain_ms);
+        let word = asked.availability().as_str_name().trim_start_matches("AVAILABILITY_");
+        self.changed(format!("{word} {generation} {drain_ms}"));
+        Ok(Response::new(pb::SetAvailabilityResponse {
+            header,
+            generation,
+            changed: true,
+        }))
+    }
+
+    async fn get_instance(
+        &self,
+        request: Request<pb::GetInstanceRequest>,
+    ) -> Result<Response<pb::GetInstanceResponse>, Status> {
+        let header = self.act(request.metadata()).await?;
+        match self.instance.lock().unwrap().clone() {
+            Some(instance) => Ok(Response::new(pb::GetInstanceResponse {
+                header,
+                instance: Some(instance),
+            })),
+            None => Err(Reason::NotFound.status("no")),
+        }
     }
 
     async fn list_services(
@@ -217,10 +323,7 @@ impl Registry for Script {
 
     unscripted! {
         pb:
-        update UpdateRequest UpdateResponse,
-        deregister DeregisterRequest DeregisterResponse,
-        set_availability SetAvailabilityRequest SetAvailabilityResponse,
-        get_instance GetInstanceRequest GetInstanceResponse,
+        report_check ReportCheckRequest ReportCheckResponse,
         resolve ResolveRequest ResolveResponse,
         pick PickRequest PickResponse,
         list_instances ListInstancesRequest ListInstancesResponse;
@@ -229,17 +332,61 @@ impl Registry for Script {
 
 #[tonic::async_trait]
 impl Leases for Script {
+    type KeepAliveStream = ReceiverStream<Result<pb::KeepAliveResponse, Status>>;
+
     async fn grant_lease(
         &self,
         request: Request<pb::GrantLeaseRequest>,
     ) -> Result<Response<pb::GrantLeaseResponse>, Status> {
-        self.incarnations.lock().unwrap().push(request.get_ref().incarnation);
+        let asked = request.get_ref().clone();
+        let lease_id = {
+            let mut incarnations = self.incarnations.lock().unwrap();
+            incarnations.push(asked.incarnation);
+            LEASE + incarnations.len() as u64 - 1
+        };
         let header = self.act(request.metadata()).await?;
         Ok(Response::new(pb::GrantLeaseResponse {
             header,
-            lease_id: LEASE,
-            ttl_ms: 15_000,
+            lease_id,
+            ttl_ms: asked.ttl_ms,
             created: true,
+            remove_after_ms: asked.remove_after_ms,
+            renew_after_ms: 0,
+        }))
+    }
+
+    async fn keep_alive(
+        &self,
+        request: Request<Streaming<pb::KeepAliveRequest>>,
+    ) -> Result<Response<Self::KeepAliveStream>, Status> {
+        let (header, pulse) = (Arc::clone(&self.header), Arc::clone(&self.pulse));
+        let (answers, stream) = mpsc::channel(8);
+        let mut frames = request.into_inner();
+        self.pulse.streams.send_modify(|streams| *streams += 1);
+        self.pulse.tasks.lock().unwrap().spawn(async move {
+            while let Ok(Some(frame)) = frames.message().await {
+                let header = header.lock().unwrap().clone();
+                match pulse.answer(&frame, header) {
+                    ControlFlow::Continue(Some(answer)) => {
+                        if answers.send(Ok(answer)).await.is_err() {
+                            break;
+                        }
+                    }
+                    ControlFlow::Continue(None) => {}
+                    ControlFlow::Break(()) => break,
+                }
+            }
+            pulse.streams.send_modify(|streams| *streams -= 1);
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn renew(&self, request: Request<pb::RenewRequest>) -> Result<Response<pb::RenewResponse>, Status> {
+        let header = self.act(request.metadata()).await?;
+        let renewed = request.get_ref().lease_ids.iter().map(|lease| renewed(*lease, 1));
+        Ok(Response::new(pb::RenewResponse {
+            header,
+            renewed: renewed.collect(),
         }))
     }
 
@@ -247,18 +394,88 @@ impl Leases for Script {
         &self,
         request: Request<pb::RevokeLeaseRequest>,
     ) -> Result<Response<pb::RevokeLeaseResponse>, Status> {
-        assert_eq!(request.get_ref().lease_id, LEASE);
         let header = self.act(request.metadata()).await?;
+        self.changed(format!("revoke {}", request.get_ref().lease_id));
         Ok(Response::new(pb::RevokeLeaseResponse { header, existed: true }))
+    }
+
+    async fn get_lease(&self, request: Request<pb::GetLeaseRequest>) -> Result<Response<pb::GetLeaseResponse>, Status> {
+        let header = self.act(request.metadata()).await?;
+        if !*self.knows_leases.lock().unwrap() {
+            return Err(Reason::LeaseNotFound.status("no"));
+        }
+        let lease = pb::Lease {
+            id: request.get_ref().lease_id,
+            incarnation: 1,
+            ttl_ms: 15_000,
+            remove_after_ms: 30_000,
+            window_start: 1,
+            ..pb::Lease::default()
+        };
+        Ok(Response::new(pb::GetLeaseResponse {
+            header,
+            lease: Some(lease),
+        }))
     }
 
     unscripted! {
         pb:
-        get_lease GetLeaseRequest GetLeaseResponse;
+        list_leases ListLeasesRequest ListLeasesResponse;
     }
 }
 
-/// The lease that a scripted member grants.
+// === impl Pulse ===
+
+impl Pulse {
+    /// The answer to a frame, if it is answered, unless the stream ends.
+    fn answer(
+        &self,
+        frame: &pb::KeepAliveRequest,
+        header: ResponseHeader,
+    ) -> ControlFlow<(), Option<pb::KeepAliveResponse>> {
+        let beat = self.beats.lock().unwrap().pop_front().unwrap_or(Beat::Live);
+        self.frames.send_modify(|frames| frames.push(frame.lease_ids.clone()));
+        let (state, failure) = match beat {
+            Beat::Live => (1, ""),
+            Beat::Revived => (2, ""),
+            Beat::Unknown => (3, ""),
+            Beat::Fail(reason) => (0, reason.word()),
+            Beat::Ignore => return ControlFlow::Continue(None),
+            Beat::HangUp => return ControlFlow::Break(()),
+        };
+        let renewed = frame.lease_ids.iter().map(|lease| renewed(*lease, state));
+        ControlFlow::Continue(Some(pb::KeepAliveResponse {
+            header: Some(header),
+            frame: frame.frame,
+            renewed: renewed.filter(|_| failure.is_empty()).collect(),
+            failure: failure.to_owned(),
+        }))
+    }
+
+    /// Waits until this is so of the frames.
+    pub(crate) async fn until(&self, is_so: impl FnMut(&Vec<Vec<u64>>) -> bool) -> Vec<Vec<u64>> {
+        until(&self.frames, is_so).await
+    }
+}
+
+/// Waits until this is so of what is told, and fails if it does not come to pass.
+pub(crate) async fn until<T: Clone>(told: &watch::Sender<T>, is_so: impl FnMut(&T) -> bool) -> T {
+    let mut told = told.subscribe();
+    let waiting = tokio::time::timeout(Duration::from_secs(20), told.wait_for(is_so));
+    waiting.await.expect("it comes to pass in time").unwrap().clone()
+}
+
+fn renewed(lease_id: u64, state: i32) -> pb::Renewed {
+    pb::Renewed {
+        lease_id,
+        state,
+        ttl_ms: 0,
+        // As soon as a holder does it.
+        renew_after_ms: 0,
+    }
+}
+
+/// The first lease that a scripted member grants; the others are those behind it.
 pub(crate) const LEASE: u64 = 5;
 
 // === impl Members ===
@@ -272,7 +489,7 @@ impl Members {
     pub(crate) fn start_in(&mut self, cluster: u128, deeds: &[Deed]) -> (DoorAddress, Arc<Script>) {
         let (address, listener) = listener();
         let script = Arc::new(Script {
-            header: Mutex::new(header(cluster)),
+            header: Arc::new(Mutex::new(header(cluster))),
             deeds: Mutex::new(deeds.iter().copied().collect()),
             ..Script::default()
         });
@@ -347,7 +564,7 @@ fn outcome(failure: Option<Reason>) -> ItemOutcome {
 }
 
 /// A registration of no particular content.
-pub(crate) fn registration() -> Registration {
+pub(crate) fn registration() -> RegisterOptions {
     let endpoint = Endpoint {
         address: "10.0.0.1".parse().unwrap(),
         port: 80_u16.try_into().unwrap(),

@@ -1,11 +1,11 @@
 //! Writes as items of a batch, and what each of them came to.
 
 use quorate_model::{
-    Availability, Generation, InstanceId, InstanceKey, InstancePatch, NamespaceName, Revision, ServiceName,
+    Availability, DrainTime, Generation, InstanceId, InstanceKey, InstancePatch, NamespaceName, Revision, ServiceName,
 };
 use quorate_proto::request::{self, Deregister, Register, SetAvailability, Update};
 
-use crate::{Change, Registration};
+use crate::{Change, RegisterOptions};
 
 /// A write of one instance: an item of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,10 +18,10 @@ pub struct Write {
 /// What is to be done with the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Deed {
-    Register(Box<Registration>),
+    Register(Box<RegisterOptions>),
     Update(Option<Generation>, Box<InstancePatch>),
     Deregister(Option<Generation>),
-    SetAvailability(Option<Generation>, Availability),
+    SetAvailability(Option<Generation>, Availability, Option<DrainTime>),
 }
 
 /// What an item of a batch came to that was done.
@@ -42,7 +42,7 @@ pub struct Written {
 
 impl Write {
     /// See [`Client::register`](crate::Client::register).
-    pub fn register(service: ServiceName, id: InstanceId, registration: Registration) -> Self {
+    pub fn register(service: ServiceName, id: InstanceId, registration: RegisterOptions) -> Self {
         let deed = Deed::Register(Box::new(registration));
         Self { service, id, deed }
     }
@@ -66,12 +66,18 @@ impl Write {
         generation: Option<Generation>,
         availability: Availability,
     ) -> Self {
-        let deed = Deed::SetAvailability(generation, availability);
+        let deed = Deed::SetAvailability(generation, availability, None);
+        Self { service, id, deed }
+    }
+
+    /// See [`Client::drain`](crate::Client::drain).
+    pub fn drain(service: ServiceName, id: InstanceId, generation: Option<Generation>, time: DrainTime) -> Self {
+        let deed = Deed::SetAvailability(generation, Availability::Draining, Some(time));
         Self { service, id, deed }
     }
 
     /// The registration that it makes, if it makes one.
-    pub(crate) fn registration_mut(&mut self) -> Option<&mut Registration> {
+    pub(crate) fn registration_mut(&mut self) -> Option<&mut RegisterOptions> {
         match &mut self.deed {
             Deed::Register(registration) => Some(registration),
             Deed::Update(..) | Deed::Deregister(_) | Deed::SetAvailability(..) => None,
@@ -84,7 +90,7 @@ impl Write {
         let key = InstanceKey { namespace, service, id };
         match deed {
             Deed::Register(registration) => {
-                let Registration {
+                let RegisterOptions {
                     spec,
                     takeover,
                     lifetime,
@@ -101,11 +107,14 @@ impl Write {
                 request::Write::Update(Box::new(Update { key, generation, patch }))
             }
             Deed::Deregister(generation) => request::Write::Deregister(Deregister { key, generation }),
-            Deed::SetAvailability(generation, availability) => request::Write::SetAvailability(SetAvailability {
-                key,
-                generation,
-                availability,
-            }),
+            Deed::SetAvailability(generation, availability, drain) => {
+                request::Write::SetAvailability(SetAvailability {
+                    key,
+                    generation,
+                    availability,
+                    drain,
+                })
+            }
         }
     }
 }

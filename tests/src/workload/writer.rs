@@ -1,6 +1,6 @@
 //! How a worker writes: in a session, or without.
 
-use quorate_client::{Client, Error, Registration, Session, SessionOptions, Write as Item};
+use quorate_client::{Client, Error, RegisterOptions, Session, SessionOptions, Write as Item};
 use quorate_model::{Generation, Takeover};
 
 use super::{
@@ -153,7 +153,7 @@ impl Through {
         }
     }
 
-    async fn register(&self, key: Key, registration: Registration) -> Result<crate::record::Done, Error> {
+    async fn register(&self, key: Key, registration: RegisterOptions) -> Result<crate::record::Done, Error> {
         let (service, id) = names(key);
         let answer = match self {
             Self::Client(client) => client.register(&service, &id, registration).await,
@@ -224,12 +224,12 @@ impl Through {
     }
 
     /// In a session nothing is said of the holder: it is the session that says it.
-    fn registration(&self, holder: Holder, value: u64, takeover: bool) -> Registration {
+    fn registration(&self, holder: Holder, value: u64, takeover: bool) -> RegisterOptions {
         let holder = match self {
             Self::Client(_) => holder,
             Self::Session(_) => Holder::default(),
         };
-        let mut registration = Registration::from(translate::spec(holder, value, value));
+        let mut registration = RegisterOptions::from(translate::spec(holder, value, value));
         if takeover {
             registration.takeover = Takeover::Allowed;
         }

@@ -3,7 +3,7 @@
 use std::{num::NonZeroU64, time::Duration};
 
 use clap::Args;
-use quorate_client::{Lifetime, Registration};
+use quorate_client::{Lifetime, RegisterOptions};
 use quorate_model::{
     Address, Endpoint, Holder, InstanceSpec, Locality, Metadata, Owner, Port, ProtocolName, SpecParts, Tag, Takeover,
     Version, Weight, ZoneName,
@@ -59,7 +59,7 @@ pub(crate) struct RegisterArgs {
 
 impl RegisterArgs {
     /// What is to be registered.
-    pub(crate) fn registration(&self) -> Result<Registration, Failure> {
+    pub(crate) fn registration(&self) -> Result<RegisterOptions, Failure> {
         let endpoint = Endpoint {
             address: self.address.clone(),
             port: self.port,
@@ -80,7 +80,7 @@ impl RegisterArgs {
                 incarnation: None,
             },
         };
-        Ok(Registration {
+        Ok(RegisterOptions {
             spec: InstanceSpec::new(parts).map_err(|problem| Failure::Usage(problem.to_string()))?,
             takeover: if self.takeover {
                 Takeover::Allowed

@@ -7,9 +7,9 @@ use quorate_model::{Address, Endpoint, Endpoints, Found, Instance, InstanceParts
 use quorate_proto::{cluster, registry as pb};
 
 use super::{
-    Added, Answer, Changed, Deregistered, Granted, Instances, LeaseState, MemberList, Outcomes, OverrideCleared,
-    OverrideSet, OverrideState, Page, Picked, Registered, Removed, ServiceSummary, SettingsSet, SettingsState, Status,
-    Transferred,
+    Added, Answer, Changed, Deregistered, GuardDropped, GuardRaised, GuardState, Instances, LeaseGranted, LeaseRevoked,
+    LeaseState, MemberList, Outcomes, OverrideCleared, OverrideSet, OverrideState, Page, Picked, Registered, Removed,
+    Renewed, ServiceSummary, SettingsSet, SettingsState, Status, Transferred,
 };
 
 /// Attacks the parser of `T` from `M`, of which there are valid ones.
@@ -33,6 +33,7 @@ fn header() -> impl Strategy<Value = Option<pb::ResponseHeader>> {
             leader_id: leader.unwrap_or_default(),
             leader_address: leader.map_or_else(String::new, |_| "db.example:7300".to_owned()),
             staleness_ms: leader,
+            guards_raised: 1,
         })
     })
 }
@@ -100,8 +101,79 @@ fn answers_to_writes() {
         "WriteBatchResponse",
         answers!(pb::WriteBatchResponse { outcomes: outcomes() }),
     );
-    fuzz::<Answer<Granted>, _>("GrantLeaseResponse", answers!(pb::GrantLeaseResponse { lease_id: 7 }));
-    fuzz::<Answer<()>, _>("RevokeLeaseResponse", answers!(pb::RevokeLeaseResponse {}));
+}
+
+fn guard() -> pb::Guard {
+    pb::Guard {
+        scope: Some(pb::GuardScope {
+            scope: Some(pb::guard_scope::Scope::Zone("eu-1".into())),
+        }),
+        cause: 1,
+        revision: 9,
+        suspect: 3,
+        leased: 10,
+        remaining_ms: 1_000,
+    }
+}
+
+#[test]
+fn answers_about_leases() {
+    let granted = answers!(pb::GrantLeaseResponse {
+        lease_id: 7,
+        ttl_ms: 15_000,
+        remove_after_ms: 30_000
+    });
+    fuzz::<Answer<LeaseGranted>, _>("GrantLeaseResponse", granted);
+    fuzz::<Answer<LeaseRevoked>, _>("RevokeLeaseResponse", answers!(pb::RevokeLeaseResponse {}));
+    let renewed = || pb::Renewed {
+        lease_id: 7,
+        state: 1,
+        ttl_ms: 15_000,
+        renew_after_ms: 5_000,
+    };
+    fuzz::<Renewed, _>("Renewed", Just(renewed()));
+    let renewals = answers!(pb::RenewResponse {
+        renewed: vec![renewed(); 3]
+    });
+    fuzz::<Answer<Vec<Renewed>>, _>("RenewResponse", renewals);
+    let frames = answers!(pb::KeepAliveResponse {
+        frame: 7,
+        renewed: vec![renewed(); 3]
+    });
+    fuzz::<Answer<crate::keeper::Frame>, _>("KeepAliveResponse", frames);
+    let lease = || pb::Lease {
+        id: 7,
+        incarnation: 8,
+        ttl_ms: 15_000,
+        window_start: 1,
+        remove_after_ms: 30_000,
+        instances: vec![pb::lease::Kept {
+            namespace: String::new(),
+            service: "web".into(),
+            id: "a".into(),
+        }],
+        ..pb::Lease::default()
+    };
+    fuzz::<LeaseState, _>("Lease", Just(lease()));
+    let one = answers!(pb::GetLeaseResponse { lease: Some(lease()) });
+    fuzz::<Answer<LeaseState>, _>("GetLeaseResponse", one);
+    let several = answers!(pb::ListLeasesResponse {
+        leases: vec![lease(); 3]
+    });
+    fuzz::<Answer<Page<Vec<LeaseState>>>, _>("ListLeasesResponse", several);
+}
+
+#[test]
+fn answers_about_guards() {
+    fuzz::<GuardState, _>("Guard", Just(guard()));
+    let listed = answers!(cluster::ListGuardsResponse {
+        guards: vec![guard(); 3]
+    });
+    fuzz::<Answer<Vec<GuardState>>, _>("ListGuardsResponse", listed);
+    let raised = answers!(cluster::RaiseGuardResponse { changed: true });
+    fuzz::<Answer<GuardRaised>, _>("RaiseGuardResponse", raised);
+    let dropped = answers!(cluster::DropGuardResponse { existed: true });
+    fuzz::<Answer<GuardDropped>, _>("DropGuardResponse", dropped);
 }
 
 fn outcomes() -> Vec<pb::write_batch_response::ItemOutcome> {
@@ -138,6 +210,7 @@ fn answers_to_reads() {
     let resolved = several().prop_map(|(header, instances)| pb::ResolveResponse {
         header,
         instances,
+        guards: vec![guard(); 2],
         ..pb::ResolveResponse::default()
     });
     fuzz::<Answer<Page<Instances>>, _>("ResolveResponse", resolved);
@@ -157,20 +230,6 @@ fn answers_to_reads() {
     });
     fuzz::<Answer<Page<Vec<ServiceSummary>>>, _>("ListServicesResponse", listed);
     fuzz::<ServiceSummary, _>("ServiceSummary", Just(summary()));
-    let lease = pb::Lease {
-        id: 7,
-        incarnation: 8,
-        ttl_ms: 15_000,
-        window_start: 1,
-        ..pb::Lease::default()
-    };
-    fuzz::<LeaseState, _>("Lease", Just(lease.clone()));
-    fuzz::<Answer<LeaseState>, _>(
-        "GetLeaseResponse",
-        answers!(pb::GetLeaseResponse {
-            lease: Some(lease.clone())
-        }),
-    );
     fuzz::<super::Header, _>("ResponseHeader", header().prop_map(Option::unwrap));
 }
 

@@ -1,6 +1,6 @@
 //! From messages to answers: a message that says less or other than the contract promises is an error.
 
-use quorate_model::{Epoch, Found, Generation, InvalidValue, LogIndex, Revision, StateHash, Term};
+use quorate_model::{Epoch, Found, Generation, InvalidValue, LeaseId, LogIndex, Revision, StateHash, Term};
 use quorate_proto::{
     cluster as cluster_pb,
     convert::{Field as _, InvalidField},
@@ -40,6 +40,7 @@ impl TryFrom<pb::ResponseHeader> for Header {
             revision: Revision::new(message.revision),
             leader: leader(message.leader_id, &message.leader_address)?,
             staleness_ms: message.staleness_ms,
+            guards_raised: message.guards_raised,
         })
     }
 }
@@ -64,8 +65,12 @@ impl TryFrom<pb::RegisterResponse> for Answer<Registered> {
 
     fn try_from(message: pb::RegisterResponse) -> Result<Self, InvalidField> {
         let change = change("change", message.change)?;
-        let generation = Generation::new(message.generation);
-        Self::new(message.header, Registered { generation, change })
+        let registered = Registered {
+            generation: Generation::new(message.generation),
+            change,
+            lease: (message.lease_id != 0).then(|| LeaseId::new(message.lease_id)),
+        };
+        Self::new(message.header, registered)
     }
 }
 
@@ -115,6 +120,7 @@ impl TryFrom<pb::ResolveResponse> for Answer<Page<Instances>> {
         let part = Instances {
             service_known: message.service_known,
             instances: list("instances", message.instances)?,
+            guards: list("guards", message.guards)?,
         };
         let next_page_token = message.next_page_token;
         Self::new(message.header, Page { part, next_page_token })
@@ -128,6 +134,7 @@ impl TryFrom<pb::ListInstancesResponse> for Answer<Page<Instances>> {
         let part = Instances {
             service_known: message.service_known,
             instances: list("instances", message.instances)?,
+            guards: Vec::new(),
         };
         let next_page_token = message.next_page_token;
         Self::new(message.header, Page { part, next_page_token })
@@ -277,6 +284,7 @@ mod tests {
             header: Some(header()),
             generation: 1,
             change: 9,
+            lease_id: 0,
         };
         assert_eq!(Answer::<Registered>::try_from(message).unwrap_err().field(), "change");
         let services = vec![

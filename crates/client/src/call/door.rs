@@ -44,7 +44,7 @@ pub(super) struct Locksmith {
 
 /// A member's client door. Connected when first needed, and again by itself when the connection breaks.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     address: DoorAddress,
     locksmith: Locksmith,
     channel: OnceCell<Channel>,
@@ -71,7 +71,7 @@ impl Door {
         }
     }
 
-    pub(super) fn address(&self) -> &DoorAddress {
+    pub(crate) fn address(&self) -> &DoorAddress {
         &self.address
     }
 
@@ -141,7 +141,8 @@ impl Door {
             .await
     }
 
-    fn take_a_rest(&self) {
+    /// Has others be asked first for a while.
+    pub(super) fn take_a_rest(&self) {
         let mut rest = self.rest();
         rest.length = (rest.length * 2).clamp(REST_FIRST, REST_LONGEST);
         rest.until = Some(Instant::now() + rest.length);

@@ -103,6 +103,15 @@ impl Doors {
         }
     }
 
+    /// Takes note of what a member tells of the cluster, which says nothing about whom to ask next.
+    pub(super) fn heard(&self, header: &Header) {
+        let mut known = self.known();
+        if self.discovers {
+            known.note(header);
+            self.learn_leader(&mut known);
+        }
+    }
+
     /// Takes note that the member behind `door` did not take a request.
     pub(super) fn failed(&self, door: &Door) {
         let mut known = self.known();
@@ -111,16 +120,15 @@ impl Doors {
         }
     }
 
-    /// Whether it is time to ask for the members. Who is told so has to do it: nobody else is, for a while.
+    /// Whether it is time to ask for the members.
+    pub(super) fn is_refresh_due(&self) -> bool {
+        self.discovers && self.known().is_refresh_due()
+    }
+
+    /// The same. Who is told so has to do it: nobody else is, for a while.
     pub(super) fn claim_refresh(&self) -> bool {
         let mut known = self.known();
-        let interval = if known.is_outdated {
-            REFRESH_PAUSE
-        } else {
-            REFRESH_INTERVAL
-        };
-        let is_due = known.refreshed.is_none_or(|last| last.elapsed() >= interval);
-        let is_claimed = self.discovers && is_due;
+        let is_claimed = self.discovers && known.is_refresh_due();
         if is_claimed {
             (known.refreshed, known.is_outdated) = (Some(Instant::now()), false);
         }
@@ -178,6 +186,15 @@ impl Doors {
 // === impl Known ===
 
 impl Known {
+    fn is_refresh_due(&self) -> bool {
+        let interval = if self.is_outdated {
+            REFRESH_PAUSE
+        } else {
+            REFRESH_INTERVAL
+        };
+        self.refreshed.is_none_or(|last| last.elapsed() >= interval)
+    }
+
     fn note(&mut self, header: &Header) {
         let older = |hint: &LeaderHint| hint.epoch == header.epoch && hint.term > header.term;
         let leader = header.leader.as_ref();

@@ -126,6 +126,16 @@ impl Failure {
         }
     }
 
+    /// What is said of it.
+    pub(super) fn into_message(self) -> String {
+        match self {
+            Self::Unreachable { message }
+            | Self::NotDone { message, .. }
+            | Self::Lost { message, .. }
+            | Self::Refused { message, .. } => message,
+        }
+    }
+
     fn is_of_the_catalog(&self) -> bool {
         matches!(self, Self::Refused { reason, .. } if is_of_the_catalog(*reason))
     }

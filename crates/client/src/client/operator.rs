@@ -1,16 +1,22 @@
-//! What operators decide: overrides, and the settings of services.
+//! What operators decide: overrides, the settings of services, and guards.
 //!
 //! These requests have no key: a change is sent again only if it surely was not carried out. A repetition could come
 //! late, and undo what somebody has decided since. After [`Error::OutcomeUnknown`] a read tells.
 
-use quorate_model::{ExpiresAfter, OverrideSpec, OverrideTarget, ServiceName, SettingsPatch};
+use quorate_model::{ExpiresAfter, GuardScope, GuardTime, OverrideSpec, OverrideTarget, ServiceName, SettingsPatch};
 use quorate_proto::{
     cluster::{self as pb, operator_client::OperatorClient},
-    request::{ClearOverride, GetServiceSettings, ListOverrides, Page, SetOverride, SetServiceSettings},
+    request::{
+        ClearOverride, DropGuard, GetServiceSettings, ListGuards, ListOverrides, Page, RaiseGuard, SetOverride,
+        SetServiceSettings,
+    },
 };
 
 use super::Client;
-use crate::{Answer, Error, OverrideCleared, OverrideSet, OverrideState, SettingsSet, SettingsState, call::Purpose};
+use crate::{
+    Answer, Error, GuardDropped, GuardRaised, GuardState, OverrideCleared, OverrideSet, OverrideState, SettingsSet,
+    SettingsState, call::Purpose,
+};
 
 // === impl Client ===
 
@@ -92,6 +98,33 @@ impl Client {
             pb::GetServiceSettingsRequest::from(GetServiceSettings { service, consistency })
         };
         let send = |channel, request| async move { OperatorClient::new(channel).get_service_settings(request).await };
+        self.read(request, send).await
+    }
+
+    /// Raises a guard by hand, before leases lapse: for work on a network, say. It drops when its time is over, or by
+    /// [`drop_guard`](Self::drop_guard); raised again it lasts for as long as is asked for then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `LIMIT_EXCEEDED` if there are too many; [`Error::Unavailable`] with `READ_ONLY` while the
+    /// cluster is short of disk.
+    pub async fn raise_guard(&self, scope: GuardScope, lasts: GuardTime) -> Result<Answer<GuardRaised>, Error> {
+        let request = pb::RaiseGuardRequest::from(RaiseGuard { scope, lasts });
+        let send = |channel, request| async move { OperatorClient::new(channel).raise_guard(request).await };
+        self.caller.call(Purpose::Change, request, send).await
+    }
+
+    /// Drops a guard: what is suspect by it leaves default answers. One that is not raised is no error.
+    pub async fn drop_guard(&self, scope: GuardScope) -> Result<Answer<GuardDropped>, Error> {
+        let request = pb::DropGuardRequest::from(DropGuard { scope });
+        let send = |channel, request| async move { OperatorClient::new(channel).drop_guard(request).await };
+        self.caller.call(Purpose::Change, request, send).await
+    }
+
+    /// The guards that are raised in the whole cluster, in the order of their scopes.
+    pub async fn list_guards(&self) -> Result<Answer<Vec<GuardState>>, Error> {
+        let request = |consistency| pb::ListGuardsRequest::from(ListGuards { consistency });
+        let send = |channel, request| async move { OperatorClient::new(channel).list_guards(request).await };
         self.read(request, send).await
     }
 }

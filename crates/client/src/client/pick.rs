@@ -85,6 +85,7 @@ mod tests {
         let instances = Instances {
             service_known: true,
             instances: vec![found("a"), found("b"), found("c")],
+            guards: Vec::new(),
         };
         let builder = Client::builder().endpoints(["127.0.0.1:1".parse().unwrap()]);
         let client = builder.seed(1).build().unwrap();
@@ -100,6 +101,7 @@ mod tests {
         let none = Instances {
             service_known: false,
             instances: Vec::new(),
+            guards: Vec::new(),
         };
         assert!(client.pick_from(&none, &Policy::Random).is_none());
     }

@@ -138,6 +138,8 @@ impl Listed for Instances {
         Self {
             service_known: self.service_known || next.service_known,
             instances: self.instances.joined(next.instances),
+            // Each page tells of all of them: the last one is the newest.
+            guards: next.guards,
         }
     }
 }
@@ -173,6 +175,7 @@ mod tests {
             revision: Revision::ZERO,
             leader: None,
             staleness_ms: None,
+            guards_raised: 0,
         };
         let mut token = String::new();
         assert_eq!(turn_page(&mut token, "b".into(), &header), Ok(true));

@@ -1,13 +1,13 @@
 //! Requests that change the catalog.
 
-use quorate_model::{Availability, Generation, InstanceId, InstancePatch, ServiceName};
+use quorate_model::{Availability, DrainTime, Generation, InstanceId, InstancePatch, ServiceName};
 use quorate_proto::{
     registry as pb,
     request::{Deregister, Keyed, Register, SetAvailability, Update},
 };
 
 use super::{Client, registry};
-use crate::{Answer, Changed, Deregistered, Error, Registered, Registration, call::Purpose};
+use crate::{Answer, Changed, Deregistered, Error, RegisterOptions, Registered, call::Purpose};
 
 // === impl Client ===
 
@@ -40,7 +40,7 @@ impl Client {
         &self,
         service: &ServiceName,
         id: &InstanceId,
-        registration: Registration,
+        registration: RegisterOptions,
     ) -> Result<Answer<Registered>, Error> {
         let write = self.to_register(service, id, registration);
         let request = pb::RegisterRequest::from(Keyed::unkeyed(write));
@@ -98,15 +98,40 @@ impl Client {
         generation: Option<Generation>,
         availability: Availability,
     ) -> Result<Answer<Changed>, Error> {
-        let write = self.to_set_availability(service, id, generation, availability);
+        let write = self.to_set_availability(service, id, generation, availability, None);
         let request = pb::SetAvailabilityRequest::from(Keyed::unkeyed(write));
         let send = |channel, request| async move { registry(channel).set_availability(request).await };
         self.caller.call(Purpose::Change, request, send).await
     }
 
-    pub(crate) fn to_register(&self, service: &ServiceName, id: &InstanceId, registration: Registration) -> Register {
+    /// Lets an instance finish what it has and gives it nothing new, for so long in the time of the cluster; then it is
+    /// disabled. [`set_availability`](Self::set_availability) lets it drain without end. With a `generation`, only if that
+    /// one is the current one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`set_availability`](Self::set_availability).
+    pub async fn drain(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        generation: Option<Generation>,
+        time: DrainTime,
+    ) -> Result<Answer<Changed>, Error> {
+        let write = self.to_set_availability(service, id, generation, Availability::Draining, Some(time));
+        let request = pb::SetAvailabilityRequest::from(Keyed::unkeyed(write));
+        let send = |channel, request| async move { registry(channel).set_availability(request).await };
+        self.caller.call(Purpose::Change, request, send).await
+    }
+
+    pub(crate) fn to_register(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        registration: RegisterOptions,
+    ) -> Register {
         let key = self.key(service, id);
-        let Registration {
+        let RegisterOptions {
             spec,
             takeover,
             lifetime,
@@ -146,12 +171,14 @@ impl Client {
         id: &InstanceId,
         generation: Option<Generation>,
         availability: Availability,
+        drain: Option<DrainTime>,
     ) -> SetAvailability {
         let key = self.key(service, id);
         SetAvailability {
             key,
             generation,
             availability,
+            drain,
         }
     }
 }

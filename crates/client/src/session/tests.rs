@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use prost::Message as _;
 use quorate_model::{DoorAddress, InstanceId, ServiceName, limits};
+use quorate_proto::registry as pb;
 
 use super::*;
 use crate::{
@@ -29,7 +31,7 @@ fn id(id: usize) -> InstanceId {
 fn options() -> SessionOptions {
     SessionOptions {
         owner: Some("pod-1".parse().unwrap()),
-        ttl: LeaseTtl::default(),
+        ..SessionOptions::default()
     }
 }
 
@@ -211,7 +213,7 @@ fn no_request_of_a_batch_is_over_a_limit() {
     let address = "127.0.0.1:1".parse().unwrap();
     let note = "x".repeat(8_000);
     let write = |number| {
-        let Registration { spec, .. } = testing::registration();
+        let RegisterOptions { spec, .. } = testing::registration();
         let mut parts = spec.into_parts();
         parts.metadata = quorate_model::Metadata::parse([("note", note.as_str())]).unwrap();
         Write::register(service(), id(number), InstanceSpec::new(parts).unwrap().into())
