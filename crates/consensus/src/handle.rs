@@ -38,8 +38,10 @@ mod membership;
 mod propose;
 mod read_only;
 mod shutdown;
+mod tenure;
 
 pub use membership::MembershipChange;
+pub use tenure::Electorate;
 
 pub(crate) type QuorateRaft = Raft<TypeConfig, StateMachine>;
 type Metrics = RaftMetrics<TypeConfig>;

@@ -33,10 +33,11 @@ mod view;
 pub use backup::{Capture, FilePieces, NewCluster, SavedError, SavedMember, SavedState, Summary};
 pub use codec::Codec;
 pub use error::{ChangeError, MembershipError, ProposeError, ReadIndexError, StartError};
-pub use handle::{Consensus, MembershipChange, Parts};
+pub use handle::{Consensus, Electorate, MembershipChange, Parts};
 pub use network::{
-    Applicant, AskError, BoxIo, Connector, Io, JoinError, Joining, MemberList, MemberOutcome, MemberRequest, Members,
-    ask_whether_removed, identify, peer_routes, request_join,
+    Applicant, AskError, BoxIo, Connector, Io, JoinError, Joining, Known, MemberList, MemberOutcome, MemberRequest,
+    Members, Renewals, RenewalsFailed, Replicated, Replication, Table, ask_whether_removed, identify,
+    peer_routes, request_join,
 };
 pub use status::{Member, MemberRole, Role, Status};
 pub use timing::{Retention, Timing};

@@ -61,6 +61,13 @@ impl LogClock {
         }
     }
 
+    /// Whether an entry of this leadership, which is this member's own, is applied here: then everything is that was
+    /// committed before it.
+    pub(crate) fn has_begun(&self, leadership: &LeaderId) -> bool {
+        let anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        anchor.as_ref().is_some_and(|anchor| anchor.leadership == *leadership)
+    }
+
     /// The stamp of what is proposed now in `leadership`, in which `applied` is the log time so far.
     pub(crate) fn stamp(&self, leadership: &LeaderId, applied: LogTime) -> LogTime {
         let anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);

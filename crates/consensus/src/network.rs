@@ -7,6 +7,7 @@ mod identity;
 mod in_flight;
 mod members;
 mod recall;
+mod renewals;
 mod server;
 mod wire;
 
@@ -16,6 +17,7 @@ pub(crate) use forward::Links;
 pub use forward::{Applicant, AskError, identify, request_join};
 pub use members::{MemberList, MemberOutcome, MemberRequest, Members, ask_whether_removed};
 pub(crate) use recall::recall;
+pub use renewals::{Known, Renewals, RenewalsFailed, Replicated, Replication, Table};
 pub use server::{JoinError, Joining, peer_routes};
 
 /// The longest message between members: an append of entries, which the storage caps at 1 MiB and one entry,

@@ -16,7 +16,9 @@ use crate::{
     memory::PeerMemory,
     runtime,
     snapshot::{self, Shelf, Snapshot, SnapshotData},
-    type_config::{Applied, EncodedCommand, Entry, LogId, SnapshotMeta, StoredMembership, TypeConfig},
+    type_config::{
+        Applied, EncodedCommand, Entry, LeaderId, LogId, SnapshotMeta, StoredMembership, TypeConfig, leadership,
+    },
     view::ViewWriter,
 };
 
@@ -95,7 +97,7 @@ impl StateMachine {
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
         }
         let outcome = match entry.payload {
-            EntryPayload::Normal(command) => Some(self.apply_command(at, &command)?),
+            EntryPayload::Normal(command) => Some(self.apply_command(at, &entry.log_id.leader_id, &command)?),
             EntryPayload::Blank => {
                 self.state.advance(at);
                 None
@@ -112,11 +114,17 @@ impl StateMachine {
         Ok(outcome.map(|outcome| Applied { revision, outcome }))
     }
 
-    fn apply_command(&mut self, at: LogIndex, command: &EncodedCommand) -> io::Result<Outcome> {
+    fn apply_command(
+        &mut self,
+        at: LogIndex,
+        leader_id: &LeaderId,
+        command: &EncodedCommand,
+    ) -> io::Result<Outcome> {
         // The events are for watchers, of whom there are none yet.
         let position = Position {
             index: at,
             time: command.stamp(),
+            leadership: leadership(leader_id),
         };
         let applied = self.state.apply_encoded(position, command.as_bytes());
         let (outcome, _events) = applied.map_err(|error| {

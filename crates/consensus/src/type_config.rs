@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use openraft::{alias, impls};
-use quorate_model::{DoorAddress, LogTime, MemberId, Revision};
+use quorate_model::{DoorAddress, Leadership, LogTime, MemberId, Revision, Term};
 use quorate_state::Outcome;
 
 /// A command as the leader encoded it, and when. Followers store and ship both as they are.
@@ -107,5 +107,13 @@ impl fmt::Display for EncodedCommand {
 impl fmt::Display for MemberInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.peer_address.fmt(f)
+    }
+}
+
+/// A leadership in the words of the model. Raft numbers members from 1 on.
+pub(crate) fn leadership(id: &LeaderId) -> Leadership {
+    Leadership {
+        term: Term::new(id.term),
+        leader: MemberId::try_from(id.node_id).unwrap_or(MemberId::FIRST),
     }
 }

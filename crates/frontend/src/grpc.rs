@@ -13,6 +13,7 @@ mod registry;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{self, Health, HealthServer};
 use tonic_reflection::{
@@ -43,11 +44,17 @@ use registry::RegistryDoor;
 pub use limits::Limits;
 
 /// All that a member answers its clients, to be served at its client door. Starts the task that makes the health
-/// service say whether the member is `serving`: ready, for all that is known, and asking for requests.
-pub fn routes(registry: &Facade, serving: watch::Receiver<bool>, limits: Limits) -> Routes {
+/// service say whether the member is `serving`: ready, for all that is known, and asking for requests. When `stopping` is
+/// cancelled, streams end that would not end by themselves.
+pub fn routes(
+    registry: &Facade,
+    serving: watch::Receiver<bool>,
+    limits: Limits,
+    stopping: CancellationToken,
+) -> Routes {
     let services = Services {
         registry: RegistryDoor::new(registry.clone(), limits),
-        leases: LeasesDoor::new(registry.clone()),
+        leases: LeasesDoor::new(registry.clone(), limits, stopping),
         cluster: ClusterDoor::new(registry.clone()),
         operator: OperatorDoor::new(registry.clone()),
         health: health::start(registry.tasks(), serving),

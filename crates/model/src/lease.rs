@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Incarnation, InvalidValue, LeaseId, Owner, Sequence, limits};
+use crate::{Incarnation, InvalidValue, LeaseId, LogTime, Owner, Revision, Sequence, limits};
 
 /// How long a lease lives without being renewed: 2 s to 24 h, 15 s unless told otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,8 +35,45 @@ pub struct Lease {
     pub incarnation: Incarnation,
     /// How long it lives without being renewed.
     pub ttl: LeaseTtl,
+    /// How long it stays when it has lapsed.
+    pub remove_after: RemoveAfter,
+    /// Whose it is.
+    pub kind: LeaseKind,
     /// Wall-clock milliseconds since the Unix epoch when it was granted; for display only.
     pub granted_at_ms: u64,
+}
+
+/// Whose a lease is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum LeaseKind {
+    /// A process's, which asked for it: it may keep several registrations.
+    #[default]
+    Granted,
+    /// A registration's own, made with it: it goes with it.
+    Own,
+}
+
+/// What keeps a registration from going away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Lifetime {
+    /// Nothing has to: it stays until it is taken out.
+    #[default]
+    Persistent,
+    /// A lease of its own, with this time to live.
+    Ttl(LeaseTtl),
+    /// A lease that others may share.
+    Lease(LeaseId),
+}
+
+/// That a lease was not renewed in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lapse {
+    /// The revision at which that was written down.
+    pub revision: Revision,
+    /// The log time then.
+    pub at: LogTime,
+    /// Until when it counts as recent: one TTL later.
+    pub recent_until: LogTime,
 }
 
 /// What makes a write take effect once, however often it is sent: a repetition is answered with the first outcome.

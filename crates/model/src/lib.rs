@@ -14,6 +14,7 @@ mod ids;
 mod instance;
 mod key;
 mod labels;
+mod leadership;
 mod lease;
 mod names;
 mod overrides;
@@ -47,7 +48,8 @@ pub use ids::{
 pub use instance::{Instance, InstanceParts};
 pub use key::{InstanceKey, ServiceKey};
 pub use labels::{Metadata, MetadataIter, Tags};
-pub use lease::{Lease, LeaseTtl, RemoveAfter, Renewal, RequestKey};
+pub use leadership::Leadership;
+pub use lease::{Lapse, Lease, LeaseKind, LeaseTtl, Lifetime, RemoveAfter, Renewal, RequestKey};
 pub use names::{
     InstanceId, MetadataKey, MetadataValue, NamespaceName, OverrideReason, Owner, ProtocolName, RegionName,
     ServiceName, Tag, Version, ZoneName,

@@ -60,6 +60,12 @@ pub struct Standing {
     pub weight: Weight,
     /// Which overrides had a say.
     pub overrides: OverrideKinds,
+    /// Whether the process behind it is known to live. That a guard has a say in it, is not known of a standing without
+    /// any override.
+    pub liveness: Liveness,
+    /// How long it still drains until it is disabled, in milliseconds of the cluster's time; absent if it does not drain,
+    /// or without end, or where nobody has looked at the time.
+    pub drain_remaining_ms: Option<u64>,
 }
 
 // === impl Availability ===
@@ -245,6 +251,8 @@ impl Standing {
             availability: instance.availability(),
             weight: instance.spec().weight(),
             overrides: OverrideKinds::NONE,
+            liveness: instance.liveness(),
+            drain_remaining_ms: None,
         }
     }
 

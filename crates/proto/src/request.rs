@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use quorate_model::{
     Availability, Consistency, DrainTime, Filter, Generation, InstanceId, InstanceKey, InstancePatch, InstanceSpec,
-    LeaseId, LeaseTtl, NamespaceName, Policy, ServiceKey, ServiceName, Takeover, limits,
+    NamespaceName, Policy, ServiceKey, ServiceName, Takeover, limits,
 };
 
 mod batch;
@@ -22,6 +22,8 @@ mod write;
 pub use batch::{BATCH_ITEMS_MAX, Write, WriteBatch};
 pub use guard::{DropGuard, ListGuards, RaiseGuard};
 pub use key::Keyed;
+pub use quorate_model::Lifetime;
+
 pub use lease::{GetLease, GrantLease, KeepAlive, LeaseIds, ListLeases, Renew, RevokeLease};
 pub use operator::{ClearOverride, GetServiceSettings, ListOverrides, SetOverride, SetServiceSettings};
 
@@ -40,18 +42,6 @@ pub struct Register {
     pub takeover: Takeover,
     /// What keeps the registration.
     pub lifetime: Lifetime,
-}
-
-/// What keeps a registration from going away.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Lifetime {
-    /// Nothing: it stays until it is taken out.
-    #[default]
-    Persistent,
-    /// A lease of its own with this time to live, which to register the same again renews.
-    Ttl(LeaseTtl),
-    /// A lease that others may share.
-    Lease(LeaseId),
 }
 
 /// See `Registry.Update`.

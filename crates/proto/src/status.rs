@@ -89,6 +89,8 @@ table! {
         "The registration has begun a new generation since; the one that was given has no say any more.";
     LeaseNotFound "LEASE_NOT_FOUND" NotFound 404 Never None,
         "There is no such lease, or it has ended; nothing was done.";
+    LeaseLapsed "LEASE_LAPSED" FailedPrecondition 412 Never None,
+        "The lease that is to keep the registration has lapsed: renew it first.";
     SequenceTooOld "SEQUENCE_TOO_OLD" FailedPrecondition 412 Never None,
         "The outcome of a write with that sequence is not kept any more; read the instance to learn what came of it.";
     KeyReused "KEY_REUSED" FailedPrecondition 409 Never None,

@@ -4,11 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use quorate_consensus::{Member, Role};
 use quorate_model::{
-    ClusterId, DoorAddress, Epoch, Found, Generation, InstanceId, InstanceKey, InstanceSpec, LeaseId, LeaseTtl,
-    LogIndex, LogTime, MemberId, Override, OverrideTarget, Revision, ServiceName, ServiceSettings, StateHash, Takeover,
+    ClusterId, DoorAddress, Epoch, Found, Generation, InstanceId, InstanceKey, InstanceSpec, LeaseId, LeaseTtl, Lifetime,
+    LogIndex, LogTime, MemberId, Override, OverrideTarget, RemoveAfter, Renewal, Revision, ServiceName, ServiceSettings, StateHash, Takeover,
     Term,
 };
-use quorate_state::{Change, Effect, Mutation};
+use quorate_state::{Change, Effect, HeldLease, Mutation, RaisedGuard};
+
+use crate::{LeaseStatus, Vitality};
 
 /// An answer, and who gave it from which state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Header {
     pub leader: Option<Leader>,
     /// A measured upper bound on how far the state that was read lags behind the cluster, in whole milliseconds.
     pub staleness: Option<Duration>,
+    /// How many guards are raised in the cluster.
+    pub guards_raised: usize,
 }
 
 /// Where to find the leader.
@@ -57,6 +61,8 @@ pub struct Registration {
     pub spec: InstanceSpec,
     /// Whether another owner's registration may be pushed aside.
     pub takeover: Takeover,
+    /// What is to keep it.
+    pub lifetime: Lifetime,
 }
 
 /// An instance is registered.
@@ -66,6 +72,8 @@ pub struct Registered {
     pub generation: Generation,
     /// What it took.
     pub change: Change,
+    /// The lease that keeps it.
+    pub lease: Option<LeaseId>,
 }
 
 /// An instance is as it is wanted.
@@ -115,6 +123,17 @@ pub struct InstancePage {
     pub instances: Vec<Found>,
     /// The last one here, if there are more behind it.
     pub next: Option<InstanceId>,
+    /// The guards that have a say in which ones those are, and the log time of the state that was read.
+    pub guards: GuardList,
+}
+
+/// Guards that are raised.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GuardList {
+    /// In the order of their scopes.
+    pub guards: Vec<RaisedGuard>,
+    /// The log time: what remains of them is counted from it.
+    pub now: LogTime,
 }
 
 /// The one instance that was chosen.
@@ -133,8 +152,45 @@ pub struct Granted {
     pub id: LeaseId,
     /// How long it lives without being renewed, as it was first granted.
     pub ttl: LeaseTtl,
+    /// How long it stays when it has lapsed, as it was first granted.
+    pub remove_after: RemoveAfter,
+    /// When to renew it for the first time.
+    pub renew_after: Duration,
     /// Whether it was granted just now.
     pub effect: Effect,
+}
+
+/// What came of the renewal of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewed {
+    /// The lease.
+    pub id: LeaseId,
+    /// What came of it.
+    pub renewal: Renewal,
+    /// Its time to live; absent for one that is not known.
+    pub ttl: Option<LeaseTtl>,
+    /// When to renew it next; zero for one that is not known.
+    pub renew_after: Duration,
+}
+
+/// A lease, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseView {
+    /// The lease, and how it stands.
+    pub held: HeldLease,
+    /// What it keeps, or the first of that.
+    pub instances: Vec<InstanceKey>,
+    /// What the member that was asked knows of its renewals, if it lives.
+    pub vitality: Option<Vitality>,
+}
+
+/// A part of the list of leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeasePage {
+    /// In the order of their ids.
+    pub leases: Vec<LeaseView>,
+    /// The last one here, if there are more behind it.
+    pub next: Option<LeaseId>,
 }
 
 /// A part of the list of overrides.
@@ -180,6 +236,8 @@ pub struct NodeStatus {
     pub read_only: Option<String>,
     /// Bytes that are free on the disk of its data, if it keeps any there.
     pub free_disk_bytes: Option<u64>,
+    /// How it keeps leases.
+    pub leases: LeaseStatus,
 }
 
 // === impl Registration ===
@@ -191,6 +249,7 @@ impl Registration {
             key: self.key,
             spec: self.spec,
             takeover: self.takeover,
+            lifetime: self.lifetime,
             registered_at_ms: now_ms,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_model::{Availability, Generation, InstanceKey, InstancePatch, Revision};
+use quorate_model::{Availability, DrainTime, Generation, InstanceKey, InstancePatch, Revision};
 use quorate_state::{Change, Effect, Mutated, Mutation, Rejection};
 
 use crate::{Error, Registration};
@@ -44,6 +44,8 @@ pub enum Write {
         key: InstanceKey,
         /// What is intended.
         availability: Availability,
+        /// How long it drains, if that is intended.
+        drain: Option<DrainTime>,
         /// The only generation that may be touched; any, if absent.
         generation: Option<Generation>,
     },
@@ -81,10 +83,12 @@ impl Write {
             Self::SetAvailability {
                 key,
                 availability,
+                drain,
                 generation,
             } => Mutation::SetAvailability {
                 key,
                 availability,
+                drain,
                 generation,
             },
         }
@@ -101,6 +105,7 @@ impl Done {
                 generation,
                 revision,
                 change,
+                lease: _,
             } => Self {
                 revision,
                 generation: Some(generation),

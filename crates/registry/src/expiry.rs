@@ -1,10 +1,10 @@
-//! The keeper of expiries: takes back overrides whose time is over.
+//! The keeper of expiries: has done what the log time asks for.
 //!
-//! Every member has one, and that of the leader acts: it looks at the time that the cluster agrees on, and when an
-//! override has expired by it, has the log say so. Nothing else hides an override, so that all members and all
-//! readers agree on when it went.
+//! Every member has one, and that of the leader acts: it looks at the time that the cluster agrees on, and when the state
+//! has something to do by it — an override that has expired, a drain or a guard that ends, a lapsed lease that goes — has
+//! the log say so. Nothing else does it, so that all members and all readers agree on when it was done.
 //!
-//! Time that no entry carries is lost when the leader changes: so while an override waits for its end, the keeper has
+//! Time that no entry carries is lost when the leader changes: so while anything waits for its time, the keeper has
 //! a stamp written now and then, also where nothing else is.
 
 use std::time::Duration;
@@ -17,11 +17,11 @@ use tokio::time::sleep;
 
 use crate::{Policy, Tasks, quorum::Quorum};
 
-/// Between two looks: how late an override may go, beside the time that a log entry takes. A look costs next to
+/// Between two looks: how late anything may be done, beside the time that a log entry takes. A look costs next to
 /// nothing.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// How far the log time of the leader may run ahead of that which is applied, while an override waits for its end:
+/// How far the log time of the leader may run ahead of that which is applied, while anything waits for its time:
 /// what a change of the leader may cost it. One small entry in a minute is little.
 const UNWRITTEN_MAX_MS: u64 = 60_000;
 
@@ -34,7 +34,7 @@ pub(crate) fn start<Q: Quorum>(own: MemberId, quorum: Q, tasks: &Tasks) {
 }
 
 async fn keep<Q: Quorum>(own: MemberId, quorum: Q) {
-    let command = Command::ExpireOverrides.encode();
+    let command = Command::PassTime.encode();
     let command = command.expect("a command without values is always short enough");
     loop {
         sleep(LOOK_EVERY).await;
@@ -42,31 +42,29 @@ async fn keep<Q: Quorum>(own: MemberId, quorum: Q) {
     }
 }
 
-/// Whether an override has expired, or waits for that and time has to be written down; and this member has to see to
-/// it.
+/// Whether anything is due, or waits for that and time has to be written down; and this member has to see to it.
 fn is_due<Q: Quorum>(own: MemberId, quorum: &Q) -> bool {
     if quorum.leader() != Some(own) {
         return false;
     }
     let view = quorum.view();
     let (now, written) = (quorum.log_time(), view.log_time());
-    let next = view.next_override_expiry();
+    let next = view.next_due();
     next.is_some_and(|next| next <= now || written.plus_ms(UNWRITTEN_MAX_MS) < now)
 }
 
-/// Writes the time down, takes back what has expired by it, as many as one log entry may, and answers whether there
-/// were any.
+/// Writes the time down, has done what is due by it, as much as one log entry may, and answers whether there was any.
 async fn propose<Q: Quorum>(own: MemberId, quorum: &Q, command: Bytes) -> bool {
     match quorum.propose(own, command, PROPOSE_MAX).await {
         Ok(Applied { revision, outcome }) => {
-            let gone = matches!(outcome, Outcome::OverridesExpired { count: 1.. });
+            let gone = matches!(outcome, Outcome::TimePassed { count: 1.. });
             if gone {
-                tracing::info!(%revision, ?outcome, "overrides whose time is over are gone");
+                tracing::info!(%revision, ?outcome, "done what the time asked for");
             }
             gone
         }
         Err(error) => {
-            tracing::debug!(%error, "overrides whose time is over are not taken back yet");
+            tracing::debug!(%error, "what the time asks for is not done yet");
             false
         }
     }

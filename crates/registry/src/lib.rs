@@ -22,6 +22,7 @@ mod deadline;
 mod error;
 mod expiry;
 mod limits;
+mod liveness;
 mod membership;
 mod quorum;
 mod read;
@@ -33,12 +34,13 @@ mod tasks;
 mod testing;
 
 pub use answer::{
-    Answer, Granted, Header, InstancePage, Leader, NodeStatus, OverridePage, Page, Picked, Registered, Registration,
-    ServicePage, ServiceSummary, SettingsSet, Updated,
+    Answer, Granted, GuardList, Header, InstancePage, Leader, LeasePage, LeaseView, NodeStatus, OverridePage, Page, Picked,
+    Registered, Registration, Renewed, ServicePage, ServiceSummary, SettingsSet, Updated,
 };
 pub use batch::{Done, Outcomes, Write};
 pub use error::Error;
 pub use limits::Limits;
+pub use liveness::{LeaseStatus, Vitality};
 pub use quorate_consensus::{Calling, Member, MemberInfo, MemberList, MemberOutcome, MemberRequest, MemberRole, Role};
 pub use registry::{DiskSpace, Parts, Registry, SnapshotStream};
 pub use tasks::{Policy, StillRunning, TaskFailure, Tasks};

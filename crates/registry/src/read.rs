@@ -123,6 +123,11 @@ impl<Q: Quorum> Reader<Q> {
         applied.map_err(|Stopping| Error::stopping_here())
     }
 
+    /// The last moment as of which this member is known to be fresh, by its clock.
+    pub(crate) fn fresh_as_of(&self) -> Option<Duration> {
+        self.freshness.as_of()
+    }
+
     /// The view as it is.
     ///
     /// The order matters. The view holds everything up to the mark only if the mark is read first, and it is as

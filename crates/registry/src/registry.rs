@@ -2,6 +2,7 @@
 
 mod batch;
 mod disk;
+mod guards;
 mod leases;
 mod members;
 mod operator;
@@ -21,6 +22,7 @@ use crate::{
     chance::Chance,
     deadline::Deadline,
     expiry,
+    liveness::Lessor,
     membership::Membership,
     read::{Reader, Reading},
     readiness::Readiness,
@@ -45,6 +47,8 @@ pub struct Parts {
     pub seed: u64,
     /// Where its tasks run.
     pub tasks: Tasks,
+    /// Where those of its tasks run that nothing may delay: beside raft.
+    pub urgent_tasks: Tasks,
 }
 
 /// The registry, as this member offers it. Cheap to clone.
@@ -67,6 +71,7 @@ struct Shared {
     chance: Chance,
     readiness: Readiness,
     membership: Membership,
+    lessor: Lessor,
     /// Room for snapshots that are being saved.
     saves: Arc<Semaphore>,
     /// What was free on its disk when it was looked at last; nothing if it has none.
@@ -85,12 +90,14 @@ impl Registry {
             limits,
             seed,
             tasks,
+            urgent_tasks,
         } = parts;
         let reader = Reader::start(consensus.clone(), Arc::clone(&clock), limits, &tasks);
         let readiness = Readiness::default();
         reader.start_meter(readiness.clone(), &tasks);
         let membership = Membership::new(consensus.clone(), connector, Arc::clone(&clock));
         membership.start(reader.clone(), &tasks);
+        let lessor = Lessor::start(consensus.clone(), reader.clone(), Arc::clone(&clock), &urgent_tasks);
         expiry::start(consensus.identity().member_id, consensus.clone(), &tasks);
         let shared = Shared {
             gate: Gate::new(limits),
@@ -105,6 +112,7 @@ impl Registry {
             chance: Chance::new(seed),
             readiness,
             membership,
+            lessor,
         };
         Self {
             shared: Arc::new(shared),
@@ -143,6 +151,7 @@ impl Registry {
             revision: reading.state.revision(),
             leader,
             staleness: reading.staleness,
+            guards_raised: reading.state.raised_guard_count(),
         }
     }
 

@@ -103,6 +103,11 @@ fn is_last_word(outcome: &Outcome) -> bool {
         | Outcome::OverrideSet { .. }
         | Outcome::OverrideCleared { .. }
         | Outcome::OverridesExpired { .. }
+        | Outcome::LeasesLapsed { .. }
+        | Outcome::LeasesRevived { .. }
+        | Outcome::TimePassed { .. }
+        | Outcome::GuardRaised { .. }
+        | Outcome::GuardDropped { .. }
         | Outcome::SettingsSet { .. } => true,
     }
 }
@@ -113,14 +118,15 @@ fn is_remembered(rejection: &Rejection) -> bool {
     match rejection {
         Rejection::LeaseNotFound | Rejection::SequenceTooOld { .. } => false,
         Rejection::LimitExceeded { limit } => match limit {
-            Limit::Leases | Limit::KeptOutcomesPerLease | Limit::KeptOutcomes => false,
+            Limit::Leases | Limit::KeptOutcomesPerLease | Limit::KeptOutcomes | Limit::InstancesPerLease => false,
             Limit::InstancesPerService
             | Limit::InstancesPerCluster
             | Limit::InstanceLen
             | Limit::MemberIds
             | Limit::Overrides
             | Limit::ServiceSettings
-            | Limit::BatchItems => true,
+            | Limit::BatchItems
+            | Limit::Guards => true,
         },
         Rejection::Invalid { .. }
         | Rejection::AlreadyExists { .. }
@@ -129,7 +135,8 @@ fn is_remembered(rejection: &Rejection) -> bool {
         | Rejection::NotFounded
         | Rejection::AlreadyFounded { .. }
         | Rejection::KeyReused
-        | Rejection::NotReserved => true,
+        | Rejection::NotReserved
+        | Rejection::LeaseLapsed => true,
     }
 }
 

@@ -101,9 +101,7 @@ impl RegisterArgs {
             return Lifetime::Persistent;
         };
         let ttl_ms = u64::try_from(ttl.as_millis()).ok().and_then(NonZeroU64::new);
-        Lifetime::Ttl {
-            ttl_ms: ttl_ms.expect("a time on the command line is a number of milliseconds from 1 to a day"),
-        }
+        Lifetime::Ttl(quorate_client::model::LeaseTtl::default())
     }
 }
 

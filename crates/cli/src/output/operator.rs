@@ -330,6 +330,7 @@ impl From<&Answer<LeaseState>> for LeaseView {
             lease,
             window_start,
             outcomes,
+            ..
         } = &answer.value;
         Self {
             header: (&answer.header).into(),

@@ -27,17 +27,27 @@ use crate::{
 
 type ForwardClient = pb::forward_client::ForwardClient<Introduced>;
 type MembersClient = pb::members_client::MembersClient<Introduced>;
+type RenewalsClient = pb::renewals_client::RenewalsClient<Introduced>;
 
 /// Connections to the peers for what clients want of them, apart from those of raft.
 ///
-/// Holds one per member that has ever led: as many as there are members at most, for those that have left are dropped
+/// Holds two per member that has ever led: as many as there are members at most, for those that have left are dropped
 /// whenever one is added.
 pub(crate) struct Links {
     identity: Identity,
     connector: Arc<dyn Connector>,
     /// Held for a look-up, never across an await.
-    channels: Mutex<BTreeMap<u64, (DoorAddress, Channel)>>,
+    channels: Mutex<BTreeMap<(u64, Lane), (DoorAddress, Channel)>>,
     belongs: Belongs,
+}
+
+/// What a connection is for: what is urgent does not wait behind what is large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    /// Writes, reads and changes of members.
+    Requests,
+    /// Renewals of leases.
+    Renewals,
 }
 
 /// Whether a member belongs to the cluster, as far as is known here.
@@ -148,23 +158,30 @@ impl Links {
 
     fn client(&self, target: u64, info: &MemberInfo) -> ForwardClient {
         let introduce = Introduce::new(self.identity, target);
-        ForwardClient::new(Introduced::new(self.channel(target, &info.peer_address), introduce))
+        ForwardClient::new(Introduced::new(self.channel(target, Lane::Requests, &info.peer_address), introduce))
             .max_decoding_message_size(MESSAGE_LEN_MAX)
     }
 
     pub(super) fn members_client(&self, target: u64, info: &MemberInfo) -> MembersClient {
         let introduce = Introduce::new(self.identity, target);
-        MembersClient::new(Introduced::new(self.channel(target, &info.peer_address), introduce))
+        MembersClient::new(Introduced::new(self.channel(target, Lane::Requests, &info.peer_address), introduce))
     }
 
-    fn channel(&self, target: u64, address: &DoorAddress) -> Channel {
+    pub(super) fn renewals_client(&self, target: u64, info: &MemberInfo) -> RenewalsClient {
+        let introduce = Introduce::new(self.identity, target);
+        RenewalsClient::new(Introduced::new(self.channel(target, Lane::Renewals, &info.peer_address), introduce))
+            .max_decoding_message_size(MESSAGE_LEN_MAX)
+            .max_encoding_message_size(MESSAGE_LEN_MAX)
+    }
+
+    fn channel(&self, target: u64, lane: Lane, address: &DoorAddress) -> Channel {
         let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        match channels.get(&target) {
+        match channels.get(&(target, lane)) {
             Some((known, channel)) if known == address => channel.clone(),
             _ => {
                 let channel = channel::open(&self.connector, address);
-                channels.retain(|id, _| (self.belongs)(*id));
-                channels.insert(target, (address.clone(), channel.clone()));
+                channels.retain(|(id, _), _| (self.belongs)(*id));
+                channels.insert((target, lane), (address.clone(), channel.clone()));
                 channel
             }
         }
@@ -314,15 +331,15 @@ mod tests {
         let belongs = Box::new(move |id| known.lock().unwrap().contains(&id));
         let links = Links::new(identity, Arc::new(Nowhere), belongs);
         let address = "127.0.0.1:7400".parse().unwrap();
-        let linked = || -> Vec<u64> { links.channels.lock().unwrap().keys().copied().collect() };
+        let linked = || -> Vec<u64> { links.channels.lock().unwrap().keys().map(|(id, _)| *id).collect() };
         for id in [2, 3] {
-            links.channel(id, &address);
+            links.channel(id, Lane::Requests, &address);
         }
         assert_eq!(linked(), [2, 3]);
         *members.lock().unwrap() = vec![3, 4];
-        links.channel(3, &address);
+        links.channel(3, Lane::Requests, &address);
         assert_eq!(linked(), [2, 3], "nothing is added");
-        links.channel(4, &address);
+        links.channel(4, Lane::Requests, &address);
         assert_eq!(linked(), [3, 4]);
     }
 

@@ -19,6 +19,7 @@ use super::{
     identity::{self, CheckIdentity},
     members::{self, MembersDoor},
     recall::add_acknowledged,
+    renewals::{Renewals, RenewalsDoor},
     wire,
 };
 use crate::{
@@ -53,10 +54,15 @@ pub enum JoinError {
 }
 
 /// What a member answers its peers, to be served at its peer door.
-pub fn peer_routes(consensus: Consensus, joining: Arc<dyn Joining>, members: Arc<dyn Members>) -> Routes {
+pub fn peer_routes(
+    consensus: Consensus,
+    joining: Arc<dyn Joining>,
+    members: Arc<dyn Members>,
+    renewals: Arc<dyn Renewals>,
+) -> Routes {
     use pb::{
         forward_server::ForwardServer, joining_server::JoiningServer, members_server::MembersServer,
-        raft_server::RaftServer,
+        raft_server::RaftServer, renewals_server::RenewalsServer,
     };
     let check = CheckIdentity::new(consensus.identity());
     let peers = Peers {
@@ -68,6 +74,9 @@ pub fn peer_routes(consensus: Consensus, joining: Arc<dyn Joining>, members: Arc
         .max_encoding_message_size(MESSAGE_LEN_MAX);
     let forward = ForwardServer::new(peers);
     let change = MembersServer::new(MembersDoor::new(Arc::clone(&members)));
+    let renewals = RenewalsServer::new(RenewalsDoor::new(renewals))
+        .max_decoding_message_size(MESSAGE_LEN_MAX)
+        .max_encoding_message_size(MESSAGE_LEN_MAX);
     let entrance = Entrance {
         consensus,
         joining,
@@ -76,7 +85,8 @@ pub fn peer_routes(consensus: Consensus, joining: Arc<dyn Joining>, members: Arc
     Routes::default()
         .add_service(InterceptedService::new(raft, check.clone()))
         .add_service(InterceptedService::new(forward, check.clone()))
-        .add_service(InterceptedService::new(change, check))
+        .add_service(InterceptedService::new(change, check.clone()))
+        .add_service(InterceptedService::new(renewals, check))
         .add_service(JoiningServer::new(entrance))
 }
 

@@ -24,6 +24,12 @@ use crate::type_config::{Calling, EncodedCommand, Entry, LeaderId, LogId, Member
 #[error("malformed peer message: {0}")]
 pub(crate) struct Malformed(String);
 
+impl Malformed {
+    pub(crate) fn new(problem: &str) -> Self {
+        Self(problem.to_owned())
+    }
+}
+
 impl From<Malformed> for tonic::Status {
     fn from(error: Malformed) -> Self {
         Self::invalid_argument(error.to_string())

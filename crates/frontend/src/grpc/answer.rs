@@ -1,10 +1,12 @@
 //! From answers of the registry to messages.
 
+use std::time::Duration;
+
 use prost::Message as _;
 use quorate_model::{Found, InstanceId};
-use quorate_proto::{registry as pb, status::Reason};
-use quorate_registry::{Header, Leader};
-use quorate_state::{Change, Effect};
+use quorate_proto::{convert, registry as pb, status::Reason};
+use quorate_registry::{GuardList, Header, Leader};
+use quorate_state::{Change, Effect, RaisedGuard};
 use tonic::Status;
 
 /// Room in a message for all but its instances: the header, a page token, a flag.
@@ -19,6 +21,7 @@ pub(super) fn header(header: Header) -> pb::ResponseHeader {
         revision,
         leader,
         staleness,
+        guards_raised,
     } = header;
     let (leader_id, leader_address) = match leader {
         Some(Leader { id, client_address }) => (id.get(), client_address.to_string()),
@@ -33,8 +36,26 @@ pub(super) fn header(header: Header) -> pb::ResponseHeader {
         leader_id,
         leader_address,
         // The registry states whole milliseconds, rounded up.
-        staleness_ms: staleness.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
+        staleness_ms: staleness.map(ms),
+        guards_raised: count(guards_raised),
     }
+}
+
+/// Whole milliseconds.
+pub(super) fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn guards(list: &GuardList) -> Vec<pb::Guard> {
+    let guard = |raised: &RaisedGuard| pb::Guard {
+        scope: Some(convert::guard_scope_to_wire(&raised.scope)),
+        revision: raised.guard.revision.get(),
+        cause: convert::guard_cause_to_wire(raised.guard.cause).into(),
+        suspect: count(raised.suspect),
+        leased: count(raised.leased),
+        remaining_ms: raised.guard.drops_at.ms_since(list.now),
+    };
+    list.guards.iter().map(guard).collect()
 }
 
 pub(super) const fn change(change: Change) -> pb::RegisterChange {

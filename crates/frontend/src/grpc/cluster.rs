@@ -4,7 +4,7 @@ use quorate_proto::{
     cluster::{self as pb, cluster_server},
     convert::InvalidField,
 };
-use quorate_registry::{Answer, MemberOutcome, MemberRequest, NodeStatus, Registry, Role};
+use quorate_registry::{Answer, LeaseStatus, MemberOutcome, MemberRequest, NodeStatus, Registry, Role};
 use tonic::{Request, Response, Status};
 
 use super::{answer, edge::TimeLeft, error};
@@ -144,6 +144,19 @@ fn response(answer: Answer<NodeStatus>) -> pb::StatusResponse {
         read_only: status.read_only.unwrap_or_default(),
         free_disk_bytes: status.free_disk_bytes,
         members: status.members.iter().map(members::member).collect(),
+        leases: Some(leases(&status.leases)),
+    }
+}
+
+fn leases(status: &LeaseStatus) -> pb::LeaseStatus {
+    pb::LeaseStatus {
+        leases: status.leases as u64,
+        lapsed: status.lapsed as u64,
+        armed: status.armed,
+        complete: status.complete,
+        renewals: status.renewals,
+        uncounted_ms: answer::ms(status.uncounted),
+        resets: status.resets,
     }
 }
 

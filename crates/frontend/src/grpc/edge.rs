@@ -31,6 +31,12 @@ pub(super) use timing::TimeLeft;
 /// watches a member would take it for dead just when it has much to do.
 const OUR_SERVICES: &str = "/quorate.";
 
+/// Those by which leases are renewed. The lessor has limits of its own for them.
+const RENEWALS: [&str; 2] = [
+    "/quorate.registry.v1.Leases/KeepAlive",
+    "/quorate.registry.v1.Leases/Renew",
+];
+
 /// Puts services behind the edge.
 #[derive(Debug, Clone)]
 pub(super) struct EdgeLayer {
@@ -130,7 +136,7 @@ impl Shared {
         }
         let _permit = match self.in_flight.try_acquire() {
             Ok(permit) => Some(permit),
-            Err(_) if method.starts_with(OUR_SERVICES) => return Ok(self.overloaded().into_http()),
+            Err(_) if is_turned_away(method) => return Ok(self.overloaded().into_http()),
             Err(_) => None,
         };
         let time_left = TimeLeft::of(request.headers(), &self.limits);
@@ -146,6 +152,12 @@ impl Shared {
         let message = format!("{most} requests are under way, as many as this member takes: ask another member");
         Reason::Overloaded.status(message)
     }
+}
+
+/// Whether a method is turned away under load. Renewals are not: what is registered lives by them, and whoever is taken
+/// for dead comes back with more to do for everybody.
+fn is_turned_away(method: &str) -> bool {
+    method.starts_with(OUR_SERVICES) && !RENEWALS.contains(&method)
 }
 
 fn removed() -> Status {

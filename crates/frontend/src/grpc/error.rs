@@ -44,6 +44,7 @@ fn reason_of_rejection(rejection: &Rejection) -> Reason {
         Rejection::LimitExceeded { .. } => Reason::LimitExceeded,
         Rejection::NotFounded => Reason::NotReady,
         Rejection::LeaseNotFound => Reason::LeaseNotFound,
+        Rejection::LeaseLapsed => Reason::LeaseLapsed,
         Rejection::SequenceTooOld { .. } => Reason::SequenceTooOld,
         Rejection::KeyReused => Reason::KeyReused,
         // Only founding and joining are answered so, and no client asks for these.

@@ -16,6 +16,9 @@ pub struct Limits {
     /// Requests that are being answered at a time; one more is turned away at once. More than the registry takes
     /// writes, so that reads go on while writes are turned away.
     pub requests_in_flight_max: usize,
+    /// Streams of renewals that are open at a time: one for each process that speaks to this member, and each costs
+    /// some KiB.
+    pub keep_alive_streams_max: usize,
     /// Time for a request that does not say how much it has.
     pub time_default: Duration,
     /// Most time for a request, whatever it says: nobody waits for an answer longer.
@@ -31,6 +34,7 @@ impl Default for Limits {
             page_len_max: 1 << 20,
             answer_len_max: 16 << 20,
             requests_in_flight_max: 16_384,
+            keep_alive_streams_max: 50_000,
             time_default: Duration::from_secs(10),
             time_max: Duration::from_secs(30),
         }

@@ -3,7 +3,10 @@
 use quorate_proto::{
     cluster::{self as pb, operator_server},
     convert,
-    request::{ClearOverride, GetServiceSettings, ListOverrides, SetOverride, SetServiceSettings},
+    request::{
+        ClearOverride, DropGuard, GetServiceSettings, ListGuards, ListOverrides, RaiseGuard, SetOverride,
+        SetServiceSettings,
+    },
 };
 use quorate_registry::{OverridePage, Registry};
 use tonic::{Request, Response, Status};
@@ -106,6 +109,48 @@ impl operator_server::Operator for OperatorDoor {
             header: Some(answer::header(answer.header)),
             settings: Some(answer.value.into()),
             customized: answer.value.is_customized(),
+        }))
+    }
+
+    async fn list_guards(
+        &self,
+        request: Request<pb::ListGuardsRequest>,
+    ) -> Result<Response<pb::ListGuardsResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let ListGuards { consistency } = message.try_into()?;
+        let asked = self.registry.list_guards(consistency, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::ListGuardsResponse {
+            header: Some(answer::header(answer.header)),
+            guards: answer::guards(&answer.value),
+        }))
+    }
+
+    async fn raise_guard(
+        &self,
+        request: Request<pb::RaiseGuardRequest>,
+    ) -> Result<Response<pb::RaiseGuardResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let RaiseGuard { scope, lasts } = message.try_into()?;
+        let asked = self.registry.raise_guard(scope, lasts, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::RaiseGuardResponse {
+            header: Some(answer::header(answer.header)),
+            changed: answer::changed(answer.value),
+        }))
+    }
+
+    async fn drop_guard(
+        &self,
+        request: Request<pb::DropGuardRequest>,
+    ) -> Result<Response<pb::DropGuardResponse>, Status> {
+        let (message, time_left) = TimeLeft::split(request);
+        let DropGuard { scope } = message.try_into()?;
+        let asked = self.registry.drop_guard(scope, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::DropGuardResponse {
+            header: Some(answer::header(answer.header)),
+            existed: answer.value,
         }))
     }
 }

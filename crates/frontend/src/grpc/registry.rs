@@ -2,11 +2,11 @@
 
 use std::num::NonZeroUsize;
 
-use quorate_model::Policy;
+use quorate_model::{LeaseId, Policy};
 use quorate_proto::{
     registry::{self as pb, registry_server},
     request::{
-        self, Choice, Deregister, GetInstance, Keyed, Lifetime, ListInstances, ListServices, Pick, Register, Resolve,
+        self, Choice, Deregister, GetInstance, Keyed, ListInstances, ListServices, Pick, Register, Resolve,
         SetAvailability, Update, WriteBatch,
     },
     status::Reason,
@@ -39,12 +39,13 @@ impl registry_server::Registry for RegistryDoor {
     async fn register(&self, request: Request<pb::RegisterRequest>) -> Result<Response<pb::RegisterResponse>, Status> {
         let (message, time_left) = TimeLeft::split(request);
         let Keyed { write, key: once } = message.try_into()?;
-        let asked = self.registry.register(registration(write)?, once, time_left);
+        let asked = self.registry.register(registration(write), once, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
         Ok(Response::new(pb::RegisterResponse {
             header: Some(answer::header(answer.header)),
             generation: answer.value.generation.get(),
             change: answer::change(answer.value.change).into(),
+            lease_id: answer.value.lease.map_or(0, LeaseId::get),
         }))
     }
 
@@ -87,10 +88,11 @@ impl registry_server::Registry for RegistryDoor {
             key,
             generation,
             availability,
+            drain,
         } = write;
         let asked = self
             .registry
-            .set_availability(key, availability, generation, once, time_left);
+            .set_availability(key, availability, drain, generation, once, time_left);
         let answer = asked.await.map_err(|error| status(&error))?;
         let Updated { generation, effect } = answer.value;
         Ok(Response::new(pb::SetAvailabilityResponse {
@@ -98,6 +100,14 @@ impl registry_server::Registry for RegistryDoor {
             generation: generation.get(),
             changed: answer::changed(effect),
         }))
+    }
+
+    /// Nothing is checked by the members yet: to take a report and not to keep it would be a lie.
+    async fn report_check(
+        &self,
+        _request: Request<pb::ReportCheckRequest>,
+    ) -> Result<Response<pb::ReportCheckResponse>, Status> {
+        Err(Reason::Unimplemented.status("checks are not supported yet: leave them out"))
     }
 
     async fn write_batch(
@@ -147,6 +157,7 @@ impl registry_server::Registry for RegistryDoor {
             service_known,
             instances,
             next,
+            guards,
         } = answer.value;
         let (instances, next) = match wanted.size() {
             Some(_) => {
@@ -160,6 +171,7 @@ impl registry_server::Registry for RegistryDoor {
             service_known,
             instances,
             next_page_token: next.map(String::from).unwrap_or_default(),
+            guards: answer::guards(&guards),
         }))
     }
 
@@ -225,19 +237,18 @@ impl registry_server::Registry for RegistryDoor {
     }
 }
 
-/// Whatever is registered stays, for now: to take a lifetime and not to keep it would be a lie.
-fn registration(asked: Register) -> Result<Registration, Status> {
+fn registration(asked: Register) -> Registration {
     let Register {
         key,
         spec,
         takeover,
         lifetime,
     } = asked;
-    match lifetime {
-        Lifetime::Persistent => Ok(Registration { key, spec, takeover }),
-        Lifetime::Ttl { .. } | Lifetime::Lease { .. } => Err(Reason::Unimplemented.status(
-            "registrations that lapse are not supported yet: leave out ttl_ms and lease_id, and deregister at the end",
-        )),
+    Registration {
+        key,
+        spec,
+        takeover,
+        lifetime,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use quorate_model::{
     Found, Generation, Health, Holder, Incarnation, Instance, InstanceKey, InstanceParts, InstanceSpec, InvalidValue,
-    Revision, SpecParts,
+    LeaseId, Revision, SpecParts,
 };
 
 use crate::{
@@ -41,10 +41,10 @@ impl From<&Found> for pb::Instance {
                 .iter()
                 .map(|kind| convert::override_kind_to_wire(kind).into())
                 .collect(),
-            lease_id: 0,
-            liveness: pb::Liveness::Persistent.into(),
+            lease_id: instance.lease().map_or(0, LeaseId::get),
+            liveness: convert::liveness_to_wire(standing.liveness).into(),
             checks: Vec::new(),
-            drain_remaining_ms: None,
+            drain_remaining_ms: standing.drain_remaining_ms,
         }
     }
 }
@@ -55,8 +55,12 @@ impl TryFrom<pb::Instance> for Found {
 
     fn try_from(message: pb::Instance) -> Result<Self, InvalidField> {
         let overrides = convert::override_kinds(&message.overrides)?;
+        let liveness = convert::liveness(message.liveness)?;
+        let drain_remaining_ms = message.drain_remaining_ms;
         let mut found = Self::undisturbed(instance(message)?);
         found.standing.overrides = overrides;
+        found.standing.liveness = liveness;
+        found.standing.drain_remaining_ms = drain_remaining_ms;
         Ok(found)
     }
 }
@@ -74,6 +78,9 @@ fn instance(message: pb::Instance) -> Result<Instance, InvalidField> {
         modify_revision: Revision::new(message.modify_revision),
         generation: Generation::new(message.generation),
         registered_at_ms: message.registered_at_ms,
+        lease: (message.lease_id != 0).then(|| LeaseId::new(message.lease_id)),
+        lapse: None,
+        drains_until: None,
         spec: spec(SpecParts {
             endpoints: field::endpoints(message.endpoints)?,
             version: optional("version", message.version)?,

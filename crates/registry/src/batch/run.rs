@@ -141,6 +141,11 @@ fn items(applied: Applied, count: usize) -> Result<(Revision, Vec<ItemOutcome>),
         | Outcome::OverrideSet { .. }
         | Outcome::OverrideCleared { .. }
         | Outcome::OverridesExpired { .. }
+        | Outcome::LeasesLapsed { .. }
+        | Outcome::LeasesRevived { .. }
+        | Outcome::TimePassed { .. }
+        | Outcome::GuardRaised { .. }
+        | Outcome::GuardDropped { .. }
         | Outcome::SettingsSet { .. } => Err(Error::outcome_mismatch()),
     }
 }

@@ -25,7 +25,7 @@ fn with_override_for(leader: u64, expires_after_ms: u64) -> Script {
         set_at_ms: 0,
     };
     script.apply(2, &set);
-    assert!(script.view().next_override_expiry().is_some());
+    assert!(script.view().next_due().is_some());
     script
 }
 
@@ -56,8 +56,8 @@ async fn an_override_goes_when_the_log_time_has_passed_its_expiry_and_not_before
         sleep(Duration::from_millis(1)).await;
     }
     assert!(started.elapsed() <= LOOK_EVERY + Duration::from_millis(1));
-    assert_eq!(script.proposed()[0], Command::ExpireOverrides.encode().unwrap());
-    script.apply(3, &Command::ExpireOverrides);
+    assert_eq!(script.proposed()[0], Command::PassTime.encode().unwrap());
+    script.apply(3, &Command::PassTime);
     assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
 }
 
@@ -70,7 +70,7 @@ async fn while_an_override_waits_no_more_than_a_minute_goes_unwritten() {
 
     script.set_log_time(60_001);
     assert!(proposals_within(&script, 2 * LOOK_EVERY).await > 0);
-    script.apply(3, &Command::ExpireOverrides);
+    script.apply(3, &Command::PassTime);
     assert!(script.view().next_override_expiry().is_some(), "it waits on");
     assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
 }

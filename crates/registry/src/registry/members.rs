@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quorate_consensus::{Joining, MemberList, MemberOutcome, MemberRequest, Members};
+use quorate_consensus::{Joining, MemberList, MemberOutcome, MemberRequest, Members, Renewals};
 use tokio::sync::watch;
 
 use super::Registry;
@@ -17,6 +17,11 @@ impl Registry {
     /// Who changes the members while this one leads, for the peer door.
     pub fn members(&self) -> Arc<dyn Members> {
         Arc::new(self.shared.membership.clone())
+    }
+
+    /// Who keeps leases alive, for the peer door.
+    pub fn renewals(&self) -> Arc<dyn Renewals> {
+        self.shared.lessor.for_members()
     }
 
     /// Whether this member was removed: then it has to stop, for good.

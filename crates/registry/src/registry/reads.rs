@@ -10,7 +10,7 @@ use quorate_model::{
 use quorate_state::{Rejection, Service, State};
 
 use super::{Registry, Shared};
-use crate::{Answer, Error, InstancePage, NodeStatus, Page, Picked, ServicePage, ServiceSummary};
+use crate::{Answer, Error, GuardList, InstancePage, NodeStatus, Page, Picked, ServicePage, ServiceSummary};
 
 impl Registry {
     /// Answers one instance.
@@ -127,6 +127,7 @@ impl Registry {
             reader,
             readiness,
             free_disk_bytes,
+            lessor,
             ..
         } = &*self.shared;
         let reading = reader.reading();
@@ -148,6 +149,7 @@ impl Registry {
             members,
             read_only: consensus.read_only(),
             free_disk_bytes: *free_disk_bytes.borrow(),
+            leases: lessor.status(),
         };
         let header = self.header(&reading);
         Answer { header, value }
@@ -183,6 +185,10 @@ fn instances(
         service_known: true,
         instances,
         next,
+        guards: GuardList {
+            guards: state.guards_of(key),
+            now: state.log_time(),
+        },
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use quorate_consensus::Applied;
-use quorate_model::{Availability, Consistency, Generation, InstanceKey, InstancePatch, RequestKey};
+use quorate_model::{
+    Availability, Consistency, DrainTime, Generation, InstanceKey, InstancePatch, Lifetime, RequestKey,
+};
 use quorate_state::{Command, Mutated, Mutation, Outcome};
 
 use super::{Registry, Shared};
@@ -21,14 +23,31 @@ impl Registry {
         if once.is_none() {
             self.check_room(&asked.key, &deadline).await?;
         }
+        let has_own_lease = matches!(asked.lifetime, Lifetime::Ttl(_));
         let mutation = asked.into_mutation(self.shared.clock.wall_ms());
-        self.mutate(mutation, once, &deadline, |mutated| {
-            let Mutated::Registered { generation, change, .. } = mutated else {
+        let registered = self.mutate(mutation, once, &deadline, |mutated| {
+            let Mutated::Registered {
+                generation,
+                change,
+                lease,
+                ..
+            } = mutated
+            else {
                 return None;
             };
-            Some(Registered { generation, change })
-        })
-        .await
+            Some(Registered {
+                generation,
+                change,
+                lease,
+            })
+        });
+        let registered = registered.await?;
+        if let Some(lease) = registered.value.lease.filter(|_| has_own_lease) {
+            // To register again what has a lease of its own renews that. What cannot be renewed now is registered all the
+            // same, and its holder has a TTL to try again.
+            let _renewed = self.shared.lessor.renew(vec![lease], &deadline).await;
+        }
+        Ok(registered)
     }
 
     /// Changes parts of an instance and leaves the others as they are.
@@ -68,11 +87,12 @@ impl Registry {
         .await
     }
 
-    /// States what is intended for an instance.
+    /// States what is intended for an instance; that it drains, for no longer than `drain`.
     pub async fn set_availability(
         &self,
         key: InstanceKey,
         availability: Availability,
+        drain: Option<DrainTime>,
         generation: Option<Generation>,
         once: Option<RequestKey>,
         time_left: Duration,
@@ -80,6 +100,7 @@ impl Registry {
         let mutation = Mutation::SetAvailability {
             key,
             availability,
+            drain,
             generation,
         };
         self.mutate(mutation, once, &self.deadline(time_left), |mutated| {
@@ -162,6 +183,11 @@ fn only_mutated(outcome: Outcome) -> Option<Result<Mutated, Error>> {
         | Outcome::OverrideSet { .. }
         | Outcome::OverrideCleared { .. }
         | Outcome::OverridesExpired { .. }
+        | Outcome::LeasesLapsed { .. }
+        | Outcome::LeasesRevived { .. }
+        | Outcome::TimePassed { .. }
+        | Outcome::GuardRaised { .. }
+        | Outcome::GuardDropped { .. }
         | Outcome::SettingsSet { .. }
         | Outcome::Rejected(_) => None,
     }

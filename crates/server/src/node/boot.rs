@@ -59,8 +59,9 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         limits: Limits::default(),
         seed: random.next_u64(),
         tasks: tasks.main.clone(),
+        urgent_tasks: tasks.peers.clone(),
     });
-    let peers = peer_routes(consensus.clone(), registry.joining(), registry.members());
+    let peers = peer_routes(consensus.clone(), registry.joining(), registry.members(), registry.renewals());
     let connections = incoming(peer_door, doors::PEER_CONNECTIONS_MAX, tasks.peers.stopping());
     doors::serve_peers(peers, connections, &tasks.peers);
     tokio::select! {
@@ -70,7 +71,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     note_address(&config, &consensus);
 
     let (health, serving) = Health::start(registry.readiness(), &tasks.main);
-    let routes = grpc::routes(&registry, serving, grpc::Limits::default());
+    let routes = grpc::routes(&registry, serving, grpc::Limits::default(), tasks.clients.stopping());
     // Cut only when the tasks behind it stop too, which is after requests have had their time to end.
     let connections_max = config.limits().client_connections_max();
     let connections = incoming(client_door, connections_max, tasks.main.stopping());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use quorate_model::Generation;
+use quorate_model::{Generation, Lifetime};
 use quorate_proto::{
     convert::InvalidField,
     registry::{
@@ -12,7 +12,7 @@ use quorate_proto::{
     request,
     status::Reason,
 };
-use quorate_registry::{self as registry, Outcomes, Write};
+use quorate_registry::{self as registry, Outcomes, Registration, Write};
 use tonic::Status;
 
 use super::{answer, registration, status};
@@ -42,7 +42,7 @@ impl From<Vec<Result<request::Write, InvalidField>>> for Received {
 
 fn write(item: request::Write) -> Result<Write, Status> {
     Ok(match item {
-        request::Write::Register(asked) => Write::Register(Box::new(registration(*asked)?)),
+        request::Write::Register(asked) => Write::Register(Box::new(kept_by_no_own_lease(*asked)?)),
         request::Write::Update(asked) => {
             let request::Update { key, generation, patch } = *asked;
             let patch = Box::new(patch);
@@ -53,12 +53,23 @@ fn write(item: request::Write) -> Result<Write, Status> {
             key,
             generation,
             availability,
+            drain,
         }) => Write::SetAvailability {
             key,
             availability,
+            drain,
             generation,
         },
     })
+}
+
+/// A lease is known by the log entry that makes it, which several items of a batch share.
+fn kept_by_no_own_lease(asked: request::Register) -> Result<Registration, Status> {
+    match asked.lifetime {
+        Lifetime::Persistent | Lifetime::Lease(_) => Ok(registration(asked)),
+        Lifetime::Ttl(_) => Err(Reason::InvalidArgument
+            .status("ttl_ms: within a batch no registration gets a lease of its own; grant one, and give its lease_id")),
+    }
 }
 
 /// What all items came to, in the order of their places.
