@@ -20,6 +20,7 @@ mod flips;
 mod full_disk;
 mod grpc;
 mod judged;
+mod leases;
 mod links;
 mod members_change;
 mod members_departure;

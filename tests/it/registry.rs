@@ -423,40 +423,6 @@ async fn namespaces_do_not_see_each_other() {
     );
 }
 
-#[tokio::test]
-async fn a_registration_with_a_ttl_or_a_lease_is_refused_as_unimplemented() {
-    let cluster = Cluster::start(1).await;
-    let client = cluster.client();
-    for lifetime in [
-        Lifetime::Ttl {
-            ttl_ms: 15_000.try_into().unwrap(),
-        },
-        Lifetime::Lease {
-            lease_id: 1.try_into().unwrap(),
-        },
-    ] {
-        let registration = RegisterOptions {
-            lifetime,
-            ..registration(parts(80))
-        };
-        let refused = client
-            .register(&service("s"), &id("i"), registration)
-            .await
-            .unwrap_err();
-        assert_refused(&refused, Reason::Unimplemented, "");
-    }
-    assert!(
-        client
-            .with_consistency(Consistency::Linearizable)
-            .list_services()
-            .await
-            .unwrap()
-            .value
-            .is_empty(),
-        "nothing was done"
-    );
-}
-
 fn described(version: &str, zone: &str, tags: &[&str]) -> SpecParts {
     let mut parts = parts(80);
     parts.version = Some(version.parse().expect("a version"));

@@ -36,8 +36,8 @@ pub use error::{ChangeError, MembershipError, ProposeError, ReadIndexError, Star
 pub use handle::{Consensus, Electorate, MembershipChange, Parts};
 pub use network::{
     Applicant, AskError, BoxIo, Connector, Io, JoinError, Joining, Known, MemberList, MemberOutcome, MemberRequest,
-    Members, Renewals, RenewalsFailed, Replicated, Replication, Table, ask_whether_removed, identify,
-    peer_routes, request_join,
+    Members, Renewals, RenewalsFailed, Replicated, Replication, Table, ask_whether_removed, identify, peer_routes,
+    request_join,
 };
 pub use status::{Member, MemberRole, Role, Status};
 pub use timing::{Retention, Timing};

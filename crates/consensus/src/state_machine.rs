@@ -114,12 +114,7 @@ impl StateMachine {
         Ok(outcome.map(|outcome| Applied { revision, outcome }))
     }
 
-    fn apply_command(
-        &mut self,
-        at: LogIndex,
-        leader_id: &LeaderId,
-        command: &EncodedCommand,
-    ) -> io::Result<Outcome> {
+    fn apply_command(&mut self, at: LogIndex, leader_id: &LeaderId, command: &EncodedCommand) -> io::Result<Outcome> {
         // The events are for watchers, of whom there are none yet.
         let position = Position {
             index: at,

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use quorate_consensus::{Member, Role};
 use quorate_model::{
-    ClusterId, DoorAddress, Epoch, Found, Generation, InstanceId, InstanceKey, InstanceSpec, LeaseId, LeaseTtl, Lifetime,
-    LogIndex, LogTime, MemberId, Override, OverrideTarget, RemoveAfter, Renewal, Revision, ServiceName, ServiceSettings, StateHash, Takeover,
-    Term,
+    ClusterId, DoorAddress, Epoch, Found, Generation, InstanceId, InstanceKey, InstanceSpec, LeaseId, LeaseTtl,
+    Lifetime, LogIndex, LogTime, MemberId, Override, OverrideTarget, RemoveAfter, Renewal, Revision, ServiceName,
+    ServiceSettings, StateHash, Takeover, Term,
 };
 use quorate_state::{Change, Effect, HeldLease, Mutation, RaisedGuard};
 

@@ -34,8 +34,8 @@ mod tasks;
 mod testing;
 
 pub use answer::{
-    Answer, Granted, GuardList, Header, InstancePage, Leader, LeasePage, LeaseView, NodeStatus, OverridePage, Page, Picked,
-    Registered, Registration, Renewed, ServicePage, ServiceSummary, SettingsSet, Updated,
+    Answer, Granted, GuardList, Header, InstancePage, Leader, LeasePage, LeaseView, NodeStatus, OverridePage, Page,
+    Picked, Registered, Registration, Renewed, ServicePage, ServiceSummary, SettingsSet, Updated,
 };
 pub use batch::{Done, Outcomes, Write};
 pub use error::Error;

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use quorate_model::{ClusterId, Epoch, Found, Generation, InstanceKey, LogIndex, LogTime, NamespaceName, ServiceKey};
+use quorate_model::{
+    ClusterId, Epoch, Found, Generation, InstanceKey, Leadership, Lifetime, LogIndex, LogTime, NamespaceName,
+    ServiceKey,
+};
 use quorate_state::{Command, Mutated, Mutation, Outcome as Applied, Position, Rejection, State, Takeover};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
@@ -170,6 +173,7 @@ impl Sample {
         let at = Position {
             index: LogIndex::new(self.state.applied().get() + 1),
             time: LogTime::ZERO,
+            leadership: Leadership::NONE,
         };
         self.state.apply(at, command).0
     }
@@ -257,6 +261,7 @@ fn mutation(key: Key, deed: Deed) -> Mutation {
             } else {
                 Takeover::Forbidden
             },
+            lifetime: Lifetime::Persistent,
             registered_at_ms: 0,
         },
         Deed::Update { value, .. } => Mutation::Update {
@@ -268,6 +273,7 @@ fn mutation(key: Key, deed: Deed) -> Mutation {
         Deed::SetAvailability { availability, .. } => Mutation::SetAvailability {
             key,
             availability: availability.into(),
+            drain: None,
             generation,
         },
     }

@@ -67,7 +67,7 @@ impl From<Availability> for model::Availability {
 // --- what is answered ---
 
 pub(crate) fn registered(answer: &Answer<Registered>) -> Done {
-    let Registered { generation, change } = answer.value;
+    let Registered { generation, change, .. } = answer.value;
     let effect = Effect::Registered {
         generation: generation.get(),
         change: change_of(change),
@@ -257,6 +257,9 @@ mod tests {
             modify_revision: Revision::new(2),
             generation: Generation::new(1),
             registered_at_ms: 0,
+            lease: None,
+            lapse: None,
+            drains_until: None,
         }))
     }
 

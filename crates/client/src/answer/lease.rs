@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use quorate_model::{
-    InstanceKey, InvalidValue, Lease, LeaseId, LeaseKind, LeaseTtl, NamespaceName, RemoveAfter, Renewal, Revision, Sequence,
+    InstanceKey, InvalidValue, Lease, LeaseId, LeaseKind, LeaseTtl, NamespaceName, RemoveAfter, Renewal, Revision,
+    Sequence,
 };
 use quorate_proto::{
     convert::{self, Field as _, InvalidField},
@@ -158,7 +159,11 @@ impl TryFrom<pb::Lease> for LeaseState {
                 incarnation: message.incarnation.try_into().field("incarnation")?,
                 ttl: LeaseTtl::from_ms(message.ttl_ms).field("ttl_ms")?,
                 remove_after: RemoveAfter::from_ms(message.remove_after_ms).field("remove_after_ms")?,
-                kind: if message.own { LeaseKind::Own } else { LeaseKind::Granted },
+                kind: if message.own {
+                    LeaseKind::Own
+                } else {
+                    LeaseKind::Granted
+                },
                 granted_at_ms: message.granted_at_ms,
             },
             window_start: message.window_start.try_into().field("window_start")?,

@@ -81,7 +81,9 @@ impl Consensus {
         let sets = stored.membership().get_joint_config().iter();
         Electorate {
             index: stored.log_id().as_ref().map_or(0, |log_id| log_id.index),
-            sets: sets.map(|set| set.iter().filter_map(|id| member_id(Some(*id))).collect()).collect(),
+            sets: sets
+                .map(|set| set.iter().filter_map(|id| member_id(Some(*id))).collect())
+                .collect(),
         }
     }
 }

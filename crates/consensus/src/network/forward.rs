@@ -158,20 +158,29 @@ impl Links {
 
     fn client(&self, target: u64, info: &MemberInfo) -> ForwardClient {
         let introduce = Introduce::new(self.identity, target);
-        ForwardClient::new(Introduced::new(self.channel(target, Lane::Requests, &info.peer_address), introduce))
-            .max_decoding_message_size(MESSAGE_LEN_MAX)
+        ForwardClient::new(Introduced::new(
+            self.channel(target, Lane::Requests, &info.peer_address),
+            introduce,
+        ))
+        .max_decoding_message_size(MESSAGE_LEN_MAX)
     }
 
     pub(super) fn members_client(&self, target: u64, info: &MemberInfo) -> MembersClient {
         let introduce = Introduce::new(self.identity, target);
-        MembersClient::new(Introduced::new(self.channel(target, Lane::Requests, &info.peer_address), introduce))
+        MembersClient::new(Introduced::new(
+            self.channel(target, Lane::Requests, &info.peer_address),
+            introduce,
+        ))
     }
 
     pub(super) fn renewals_client(&self, target: u64, info: &MemberInfo) -> RenewalsClient {
         let introduce = Introduce::new(self.identity, target);
-        RenewalsClient::new(Introduced::new(self.channel(target, Lane::Renewals, &info.peer_address), introduce))
-            .max_decoding_message_size(MESSAGE_LEN_MAX)
-            .max_encoding_message_size(MESSAGE_LEN_MAX)
+        RenewalsClient::new(Introduced::new(
+            self.channel(target, Lane::Renewals, &info.peer_address),
+            introduce,
+        ))
+        .max_decoding_message_size(MESSAGE_LEN_MAX)
+        .max_encoding_message_size(MESSAGE_LEN_MAX)
     }
 
     fn channel(&self, target: u64, lane: Lane, address: &DoorAddress) -> Channel {

@@ -2,11 +2,7 @@
 
 use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
-use futures::{
-    Stream, StreamExt as _,
-    future::BoxFuture,
-    stream,
-};
+use futures::{Stream, StreamExt as _, future::BoxFuture, stream};
 use quorate_model::{Leadership, LeaseId, MemberId, Renewal, Term};
 use quorate_proto::peer as pb;
 use tokio::time::timeout;
@@ -358,7 +354,10 @@ fn answered(renewals: &[Renewal]) -> pb::renew_response::Answered {
 
 fn renewals(count: usize, answered: &pb::renew_response::Answered) -> Vec<Renewal> {
     let mut renewals = vec![Renewal::Live; count];
-    for (places, renewal) in [(&answered.revived, Renewal::Revived), (&answered.unknown, Renewal::Unknown)] {
+    for (places, renewal) in [
+        (&answered.revived, Renewal::Revived),
+        (&answered.unknown, Renewal::Unknown),
+    ] {
         for place in places {
             if let Some(place) = renewals.get_mut(*place as usize) {
                 *place = renewal;
@@ -395,20 +394,22 @@ mod tests {
     #[test]
     fn hostile_replications_are_refused() {
         let told = (any::<(u64, u64, u64, bool, bool)>(), 1..=u64::MAX, tables());
-        let told = told.prop_map(|((term, sequence, membership_index, completes, replaces), leader, table)| {
-            let leadership = Leadership {
-                term: Term::new(term),
-                leader: leader.try_into().unwrap(),
-            };
-            Replication {
-                leadership,
-                sequence,
-                membership_index,
-                table,
-                completes,
-                replaces,
-            }
-        });
+        let told = told.prop_map(
+            |((term, sequence, membership_index, completes, replaces), leader, table)| {
+                let leadership = Leadership {
+                    term: Term::new(term),
+                    leader: leader.try_into().unwrap(),
+                };
+                Replication {
+                    leadership,
+                    sequence,
+                    membership_index,
+                    table,
+                    completes,
+                    replaces,
+                }
+            },
+        );
         let encode = |told: Replication| replication_to_wire(&told).encode_to_vec();
         Fuzz::new("replication", told.prop_map(encode)).round_trips(
             |bytes| replication(pb::ReplicateRequest::decode(bytes).ok()?).ok(),
@@ -439,7 +440,10 @@ mod tests {
         let known = Known {
             complete: true,
             membership_index: 9,
-            parts: vec![vec![(LeaseId::new(3), 5)], vec![(LeaseId::new(4), 0), (LeaseId::new(9), 7)]],
+            parts: vec![
+                vec![(LeaseId::new(3), 5)],
+                vec![(LeaseId::new(4), 0), (LeaseId::new(9), 7)],
+            ],
         };
         let parts = known_to_wire(known.clone());
         let send = |parts: Vec<pb::pull_response::Part>| {

@@ -102,12 +102,7 @@ struct Shared {
 impl Lessor {
     /// A lessor, with the tasks that keep its time, collect renewals, and do what a leader has to. They belong on the
     /// runtime of raft, where no flood of clients delays them.
-    pub(crate) fn start(
-        consensus: Consensus,
-        reader: Reader<Consensus>,
-        clock: Arc<dyn Clock>,
-        tasks: &Tasks,
-    ) -> Self {
+    pub(crate) fn start(consensus: Consensus, reader: Reader<Consensus>, clock: Arc<dyn Clock>, tasks: &Tasks) -> Self {
         let shared = Arc::new(Shared {
             table: Mutex::new(Table::new(clock.now())),
             followed: tokio::sync::Mutex::default(),
@@ -232,7 +227,10 @@ impl Shared {
     ) -> Result<Vec<Renewal>, RenewalsFailed> {
         let until = Instant::now() + time_left;
         let Some(tenure) = self.consensus.tenure() else {
-            let leader = self.consensus.leader().filter(|leader| *leader != self.consensus.identity().member_id);
+            let leader = self
+                .consensus
+                .leader()
+                .filter(|leader| *leader != self.consensus.identity().member_id);
             return Err(RenewalsFailed::NotLeader(leader));
         };
         let arrived = self.clock.now().saturating_sub(age);
@@ -320,7 +318,9 @@ impl Shared {
         let keeps = |id: LeaseId| view.lease(id).map_or(0, HeldLease::instance_count);
         for leases in lapses::in_entries(lapsed.iter().copied(), keeps) {
             let command = Command::ReviveLeases { by: tenure, leases };
-            let encoded = command.encode().map_err(|error| RenewalsFailed::Unknown(error.to_string()))?;
+            let encoded = command
+                .encode()
+                .map_err(|error| RenewalsFailed::Unknown(error.to_string()))?;
             let left = until.saturating_duration_since(Instant::now()).min(REVIVE_MAX);
             let own = self.consensus.identity().member_id;
             let proposed = self.consensus.propose(own, encoded, left).await;

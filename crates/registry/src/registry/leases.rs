@@ -51,11 +51,7 @@ impl Registry {
     }
 
     /// Renews leases, and answers what came of each, in their order.
-    pub async fn renew_leases(
-        &self,
-        leases: Vec<LeaseId>,
-        time_left: Duration,
-    ) -> Result<Answer<Vec<Renewed>>, Error> {
+    pub async fn renew_leases(&self, leases: Vec<LeaseId>, time_left: Duration) -> Result<Answer<Vec<Renewed>>, Error> {
         let asked = leases.clone();
         let renewals = self.shared.lessor.renew(asked, &self.deadline(time_left)).await?;
         let reading = self.shared.reader.reading();

@@ -61,7 +61,12 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         tasks: tasks.main.clone(),
         urgent_tasks: tasks.peers.clone(),
     });
-    let peers = peer_routes(consensus.clone(), registry.joining(), registry.members(), registry.renewals());
+    let peers = peer_routes(
+        consensus.clone(),
+        registry.joining(),
+        registry.members(),
+        registry.renewals(),
+    );
     let connections = incoming(peer_door, doors::PEER_CONNECTIONS_MAX, tasks.peers.stopping());
     doors::serve_peers(peers, connections, &tasks.peers);
     tokio::select! {

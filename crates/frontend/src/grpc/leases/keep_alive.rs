@@ -3,11 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt as _, stream};
-use quorate_proto::{
-    registry as pb,
-    request::KeepAlive,
-    status::Reason,
-};
+use quorate_proto::{registry as pb, request::KeepAlive, status::Reason};
 use quorate_registry::Registry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -45,12 +41,10 @@ impl KeepAliveStreams {
     }
 
     /// Answers the frames of a stream until it ends, or this member stops: the client goes on with another one.
-    pub(super) fn open(
-        &self,
-        registry: Registry,
-        frames: Streaming<pb::KeepAliveRequest>,
-    ) -> Result<Answers, Status> {
-        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| self.overloaded())?;
+    pub(super) fn open(&self, registry: Registry, frames: Streaming<pb::KeepAliveRequest>) -> Result<Answers, Status> {
+        let permit = Arc::clone(&self.room)
+            .try_acquire_owned()
+            .map_err(|_| self.overloaded())?;
         let stopping = self.stopping.clone().cancelled_owned();
         let answers = frames
             .map(move |frame| answer_frame(registry.clone(), frame))

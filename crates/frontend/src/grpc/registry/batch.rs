@@ -67,8 +67,9 @@ fn write(item: request::Write) -> Result<Write, Status> {
 fn kept_by_no_own_lease(asked: request::Register) -> Result<Registration, Status> {
     match asked.lifetime {
         Lifetime::Persistent | Lifetime::Lease(_) => Ok(registration(asked)),
-        Lifetime::Ttl(_) => Err(Reason::InvalidArgument
-            .status("ttl_ms: within a batch no registration gets a lease of its own; grant one, and give its lease_id")),
+        Lifetime::Ttl(_) => Err(Reason::InvalidArgument.status(
+            "ttl_ms: within a batch no registration gets a lease of its own; grant one, and give its lease_id",
+        )),
     }
 }
 

@@ -152,7 +152,10 @@ impl Batch {
     fn of(requests: Vec<Request>) -> Vec<Self> {
         let mut batches: Vec<Self> = Vec::new();
         for request in requests {
-            match batches.last_mut().filter(|last| last.leases.len() + request.leases.len() <= BATCH_LEASES_MAX) {
+            match batches
+                .last_mut()
+                .filter(|last| last.leases.len() + request.leases.len() <= BATCH_LEASES_MAX)
+            {
                 Some(last) => last.add(request),
                 None => {
                     let mut batch = Self {
@@ -258,6 +261,9 @@ mod tests {
     #[test]
     fn a_batch_has_an_end() {
         let many: Vec<u64> = (0..BATCH_LEASES_MAX as u64).collect();
-        assert_eq!(Batch::of(vec![request(&many, 1), request(&[1], 1), request(&[2], 1)]).len(), 2);
+        assert_eq!(
+            Batch::of(vec![request(&many, 1), request(&[1], 1), request(&[2], 1)]).len(),
+            2
+        );
     }
 }

@@ -55,9 +55,9 @@ pub(super) fn in_entries(
     let mut events = 0;
     for (id, revision) in leases {
         let more = keeps(id);
-        let fits = entries
-            .last()
-            .filter(|entry| entry.len() < limits::EVENTS_PER_ENTRY_MAX && events + more <= limits::EVENTS_PER_ENTRY_MAX);
+        let fits = entries.last().filter(|entry| {
+            entry.len() < limits::EVENTS_PER_ENTRY_MAX && events + more <= limits::EVENTS_PER_ENTRY_MAX
+        });
         if fits.is_none() {
             entries.push(Vec::new());
             events = 0;

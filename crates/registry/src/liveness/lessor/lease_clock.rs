@@ -99,7 +99,10 @@ mod tests {
 
     #[test]
     fn time_counts_while_the_process_runs_and_a_quorum_confirms() {
-        assert_eq!(ticking([(250, Some(200)), (500, Some(450)), (750, Some(700))]), (750, 0));
+        assert_eq!(
+            ticking([(250, Some(200)), (500, Some(450)), (750, Some(700))]),
+            (750, 0)
+        );
     }
 
     #[test]
@@ -111,7 +114,11 @@ mod tests {
     fn time_without_a_confirmed_leader_counts_for_three_seconds() {
         let lost = (1..=40).map(|tick| (tick * 250, Some(0)));
         assert_eq!(ticking(lost), (3_000, 7_000));
-        assert_eq!(ticking((1..=8).map(|tick| (tick * 250, None))), (0, 2_000), "there never was one");
+        assert_eq!(
+            ticking((1..=8).map(|tick| (tick * 250, None))),
+            (0, 2_000),
+            "there never was one"
+        );
     }
 
     #[test]

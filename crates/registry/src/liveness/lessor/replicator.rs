@@ -165,7 +165,11 @@ impl Stream<'_> {
             replaces,
         };
         self.sequence += 1;
-        let answered = self.shared.consensus.replicate_renewals(self.member, &told, NOTE_MAX).await;
+        let answered = self
+            .shared
+            .consensus
+            .replicate_renewals(self.member, &told, NOTE_MAX)
+            .await;
         match answered {
             Some(Replicated::Kept) => Ok(()),
             Some(Replicated::Fenced(later)) if later > self.tenure => Err(Broken::Deposed),

@@ -351,7 +351,9 @@ impl Table {
             count += 1;
         });
         let known = known.filter(|(_, slot)| self.complete || !slot.is_guess);
-        let ages: Ages = known.map(|(id, slot)| (*id, now_ms.saturating_sub(slot.renewed_ms))).collect();
+        let ages: Ages = known
+            .map(|(id, slot)| (*id, now_ms.saturating_sub(slot.renewed_ms)))
+            .collect();
         (ages, last.filter(|_| count == most))
     }
 
