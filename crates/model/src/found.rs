@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Availability, Generation, Health, Instance, InstanceKey, InstanceSpec, OverrideKinds, Revision, Standing, Weight,
+    Availability, Generation, Health, Instance, InstanceKey, InstanceSpec, LeaseId, Liveness, OverrideKinds, Revision,
+    Standing, Weight,
 };
 
 /// An instance as a read finds it: what is registered, and how it stands under overrides.
@@ -50,6 +51,16 @@ impl Found {
     /// Which overrides had a say.
     pub fn overrides(&self) -> OverrideKinds {
         self.standing.overrides
+    }
+
+    /// Whether the process behind it is known to live.
+    pub fn liveness(&self) -> Liveness {
+        self.standing.liveness
+    }
+
+    /// The lease that keeps it; none, if it stays until it is taken out.
+    pub fn lease(&self) -> Option<LeaseId> {
+        self.instance.lease()
     }
 
     /// What is observed of it.

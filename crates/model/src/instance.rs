@@ -1,6 +1,9 @@
 //! An instance as the catalog knows it.
 
-use crate::{Availability, Generation, Health, InstanceKey, InstanceSpec, Revision, names::share};
+use crate::{
+    Availability, Generation, Health, InstanceKey, InstanceSpec, Lapse, LeaseId, Liveness, LogTime, Revision,
+    names::share,
+};
 
 /// The parts of an [`Instance`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,6 +22,12 @@ pub struct InstanceParts {
     pub generation: Generation,
     /// Wall-clock milliseconds since the Unix epoch at which this generation began; for display only.
     pub registered_at_ms: u64,
+    /// The lease that keeps it; none, if it stays until it is taken out.
+    pub lease: Option<LeaseId>,
+    /// That its lease has lapsed, if it has.
+    pub lapse: Option<Lapse>,
+    /// When it has drained: then it is disabled. Only while it is draining.
+    pub drains_until: Option<LogTime>,
 }
 
 /// A registered instance: what its registrant states, and what the cluster adds.
@@ -86,6 +95,30 @@ impl Instance {
         self.0.registered_at_ms
     }
 
+    /// The lease that keeps it; none, if it stays until it is taken out.
+    pub fn lease(&self) -> Option<LeaseId> {
+        self.0.lease
+    }
+
+    /// That its lease has lapsed, if it has.
+    pub fn lapse(&self) -> Option<&Lapse> {
+        self.0.lapse.as_ref()
+    }
+
+    /// When it has drained, if it is draining with an end.
+    pub fn drains_until(&self) -> Option<LogTime> {
+        self.0.drains_until
+    }
+
+    /// Whether the process behind it is known to live, as far as no guard has a say in it.
+    pub fn liveness(&self) -> Liveness {
+        match (self.0.lease, &self.0.lapse) {
+            (None, _) => Liveness::Persistent,
+            (Some(_), None) => Liveness::Live,
+            (Some(_), Some(_)) => Liveness::Lapsed,
+        }
+    }
+
     /// What is observed of it: passing while nothing is observed otherwise.
     pub fn health(&self) -> Health {
         Health::Passing
@@ -123,6 +156,9 @@ mod tests {
             modify_revision: Revision::new(1),
             generation: Generation::new(1),
             registered_at_ms: 0,
+            lease: None,
+            lapse: None,
+            drains_until: None,
         })
     }
 

@@ -2,11 +2,27 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Incarnation, InvalidValue, LeaseId, Owner, Sequence, limits};
+use crate::{Incarnation, InvalidValue, LeaseId, LogTime, Owner, Revision, Sequence, limits};
 
 /// How long a lease lives without being renewed: 2 s to 24 h, 15 s unless told otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseTtl(u64);
+
+/// How long a lease stays when it has lapsed, in the time of the cluster: 1 s to 48 h, twice its time to live unless told
+/// otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RemoveAfter(u64);
+
+/// What the renewal of a lease came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Renewal {
+    /// It lives, for its time to live from the moment of the request on at least.
+    Live,
+    /// It had lapsed, and lives again with all that it keeps.
+    Revived,
+    /// There is no such lease, or none any more.
+    Unknown,
+}
 
 /// A lease, as it was granted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,8 +35,45 @@ pub struct Lease {
     pub incarnation: Incarnation,
     /// How long it lives without being renewed.
     pub ttl: LeaseTtl,
+    /// How long it stays when it has lapsed.
+    pub remove_after: RemoveAfter,
+    /// Whose it is.
+    pub kind: LeaseKind,
     /// Wall-clock milliseconds since the Unix epoch when it was granted; for display only.
     pub granted_at_ms: u64,
+}
+
+/// Whose a lease is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum LeaseKind {
+    /// A process's, which asked for it: it may keep several registrations.
+    #[default]
+    Granted,
+    /// A registration's own, made with it: it goes with it.
+    Own,
+}
+
+/// What keeps a registration from going away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Lifetime {
+    /// Nothing has to: it stays until it is taken out.
+    #[default]
+    Persistent,
+    /// A lease of its own, with this time to live.
+    Ttl(LeaseTtl),
+    /// A lease that others may share.
+    Lease(LeaseId),
+}
+
+/// That a lease was not renewed in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lapse {
+    /// The revision at which that was written down.
+    pub revision: Revision,
+    /// The log time then.
+    pub at: LogTime,
+    /// Until when it counts as recent: one TTL later.
+    pub recent_until: LogTime,
 }
 
 /// What makes a write take effect once, however often it is sent: a repetition is answered with the first outcome.
@@ -73,6 +126,64 @@ impl From<LeaseTtl> for Duration {
 impl fmt::Display for LeaseTtl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms", self.0)
+    }
+}
+
+// === impl RemoveAfter ===
+
+impl RemoveAfter {
+    /// Twice the time to live: what is asked for by whoever does not say.
+    #[must_use]
+    pub const fn of(ttl: LeaseTtl) -> Self {
+        Self(2 * ttl.0)
+    }
+
+    /// Takes milliseconds.
+    pub fn from_ms(ms: u64) -> Result<Self, InvalidValue> {
+        let (min, max) = (limits::REMOVE_AFTER_MS_MIN, limits::REMOVE_AFTER_MS_MAX);
+        if (min..=max).contains(&ms) {
+            return Ok(Self(ms));
+        }
+        let problem = format!("{ms} ms is not one of {min}–{max}");
+        Err(InvalidValue::new("time that a lapsed lease stays", problem))
+    }
+
+    /// The milliseconds.
+    pub const fn as_ms(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<Duration> for RemoveAfter {
+    type Error = InvalidValue;
+
+    fn try_from(time: Duration) -> Result<Self, InvalidValue> {
+        Self::from_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for RemoveAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
+// === impl Renewal ===
+
+impl Renewal {
+    /// The word for it, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Revived => "revived",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -142,6 +253,18 @@ mod tests {
         assert_eq!(LeaseTtl::default().as_ms(), 15_000);
         assert_eq!(Duration::from(LeaseTtl::default()), Duration::from_secs(15));
         assert!(LeaseTtl::try_from(Duration::MAX).is_err());
+    }
+
+    #[test]
+    fn a_lapsed_lease_stays_a_second_to_two_days_and_twice_its_time_to_live_unless_told() {
+        for (ms, fits) in [(999, false), (1_000, true), (172_800_000, true), (172_800_001, false)] {
+            assert_eq!(RemoveAfter::from_ms(ms).is_ok(), fits, "{ms}");
+        }
+        for ttl_ms in [limits::LEASE_TTL_MS_MIN, limits::LEASE_TTL_MS_MAX] {
+            let twice = RemoveAfter::of(LeaseTtl::from_ms(ttl_ms).unwrap());
+            assert_eq!(RemoveAfter::from_ms(2 * ttl_ms), Ok(twice));
+        }
+        assert!(RemoveAfter::try_from(Duration::MAX).is_err());
     }
 
     #[test]

@@ -8,11 +8,13 @@ mod door;
 mod endpoint;
 mod error;
 mod found;
+mod guard;
 mod identity;
 mod ids;
 mod instance;
 mod key;
 mod labels;
+mod leadership;
 mod lease;
 mod names;
 mod overrides;
@@ -37,6 +39,7 @@ pub use door::DoorAddress;
 pub use endpoint::{Endpoint, Endpoints, Port};
 pub use error::InvalidValue;
 pub use found::Found;
+pub use guard::{GuardCause, GuardScope, GuardTime};
 pub use identity::Identity;
 pub use ids::{
     ClusterId, Epoch, Generation, Incarnation, JoinNonce, LeaseId, LogIndex, MemberId, Revision, Sequence, StateHash,
@@ -45,7 +48,8 @@ pub use ids::{
 pub use instance::{Instance, InstanceParts};
 pub use key::{InstanceKey, ServiceKey};
 pub use labels::{Metadata, MetadataIter, Tags};
-pub use lease::{Lease, LeaseTtl, RequestKey};
+pub use leadership::Leadership;
+pub use lease::{Lapse, Lease, LeaseKind, LeaseTtl, Lifetime, RemoveAfter, Renewal, RequestKey};
 pub use names::{
     InstanceId, MetadataKey, MetadataValue, NamespaceName, OverrideReason, Owner, ProtocolName, RegionName,
     ServiceName, Tag, Version, ZoneName,
@@ -57,5 +61,5 @@ pub use requirement::VersionRequirement;
 pub use selector::{Selector, Selectors};
 pub use settings::{GuardShare, ProtectMinimum, ServiceSettings, SettingsPatch};
 pub use spec::{Holder, InstancePatch, InstanceSpec, Locality, Patch, SpecParts, Takeover};
-pub use standing::{Availability, Health, Standing, Weight};
+pub use standing::{Availability, DrainTime, Health, Liveness, Standing, Weight};
 pub use time::LogTime;

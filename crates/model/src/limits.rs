@@ -82,8 +82,43 @@ pub const LEASE_TTL_MS_MAX: u64 = 86_400_000;
 /// Time to live of a lease that is granted without one, in milliseconds.
 pub const LEASE_TTL_MS_DEFAULT: u64 = 15_000;
 
+/// Shortest time that a lapsed lease stays, in milliseconds: a renewal that was late still finds it.
+pub const REMOVE_AFTER_MS_MIN: u64 = 1_000;
+
+/// Longest time that a lapsed lease stays, in milliseconds: twice the longest time to live.
+pub const REMOVE_AFTER_MS_MAX: u64 = 2 * LEASE_TTL_MS_MAX;
+
+/// Most leases of one frame of renewals: some 100 KiB, and answered as one.
+pub const LEASES_PER_FRAME_MAX: usize = 10_000;
+
+/// Longest time that an instance drains, in milliseconds: a day. What is to last longer drains without end.
+pub const DRAIN_MS_MAX: u64 = 86_400_000;
+
+/// Longest time that a guard lasts which an operator raises, in milliseconds: a day. It can be raised again.
+pub const GUARD_MS_MAX: u64 = 86_400_000;
+
+/// How long a guard lasts at most unless told otherwise, in milliseconds: ten minutes, in which somebody has looked.
+pub const GUARD_MS_DEFAULT: u64 = 600_000;
+
 /// Most leases of one cluster: one for each process that could register one instance at least.
 pub const LEASES_MAX: usize = 1 << 20;
+
+/// Most instances that one lease keeps: what its lapse, its revival or its end changes fits into one log entry.
+pub const INSTANCES_PER_LEASE_MAX: usize = 256;
+
+/// Most events of one log entry: they are delivered together.
+pub const EVENTS_PER_ENTRY_MAX: usize = 1_024;
+
+/// Fewest instances that must lapse within one TTL before their share is looked at: in a handful, one that dies is a
+/// large share and no fault of the network.
+pub const GUARD_LAPSES_MIN: usize = 5;
+
+/// Share of the instances of a zone, a namespace or the cluster, in percent, above which lapses within one TTL raise a
+/// guard. That of a service is one of its settings, with the same default.
+pub const GUARD_SHARE_PERCENT: u8 = 15;
+
+/// Most guards, raised or dropped lately, that the cluster remembers: with so many, that of the cluster is raised.
+pub const GUARDS_MAX: usize = 10_000;
 
 /// Sequences of one lease whose outcomes are kept: more writes than a process has under way at once.
 pub const OUTCOME_WINDOW: u64 = 1_024;

@@ -242,11 +242,30 @@ impl Default for NamespaceName {
 
 // === impl ServiceName ===
 
+/// The name that sorts before all others.
+const LOWEST: &str = "-";
+
+impl NamespaceName {
+    /// The name that sorts before all others: where a scan of everything starts.
+    #[must_use]
+    pub fn lowest() -> Self {
+        Self(LOWEST.into())
+    }
+}
+
 impl ServiceName {
     /// The name that sorts before all others: where a scan of a namespace starts.
     #[must_use]
     pub fn lowest() -> Self {
-        Self("-".into())
+        Self(LOWEST.into())
+    }
+}
+
+impl InstanceId {
+    /// The id that sorts before all others: where a scan of a service starts.
+    #[must_use]
+    pub fn lowest() -> Self {
+        Self(LOWEST.into())
     }
 }
 

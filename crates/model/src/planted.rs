@@ -32,6 +32,16 @@ pub enum Planted {
     VoteNotSynced,
     /// What is purged is gone before the log says that it begins later.
     PurgeBeforeMark,
+    /// What one leader has found of leases is done in the name of another.
+    LapseWithoutTermCheck,
+    /// A new leader lets leases lapse by what it knows itself, without asking a majority.
+    PromotionWithoutMajority,
+    /// Time in which the process did not run counts for leases.
+    TickGapIgnored,
+    /// No guard is ever raised.
+    GuardNotCommitted,
+    /// A renewal is answered before a majority knows of it.
+    RenewalBeforeMajority,
 }
 
 static CHOSEN: OnceLock<Planted> = OnceLock::new();
@@ -40,7 +50,7 @@ static CHOSEN: OnceLock<Planted> = OnceLock::new();
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::AckBeforeSync,
         Self::SkippedGenerationCheck,
         Self::StaleLeaderRead,
@@ -49,6 +59,11 @@ impl Planted {
         Self::DoubleApply,
         Self::VoteNotSynced,
         Self::PurgeBeforeMark,
+        Self::LapseWithoutTermCheck,
+        Self::PromotionWithoutMajority,
+        Self::TickGapIgnored,
+        Self::GuardNotCommitted,
+        Self::RenewalBeforeMajority,
     ];
 
     /// Its name, as it is chosen by.
@@ -62,6 +77,11 @@ impl Planted {
             Self::DoubleApply => "double-apply",
             Self::VoteNotSynced => "vote-not-synced",
             Self::PurgeBeforeMark => "purge-before-mark",
+            Self::LapseWithoutTermCheck => "lapse-without-term-check",
+            Self::PromotionWithoutMajority => "promotion-without-majority",
+            Self::TickGapIgnored => "tick-gap-ignored",
+            Self::GuardNotCommitted => "guard-not-committed",
+            Self::RenewalBeforeMajority => "renewal-before-majority",
         }
     }
 

@@ -1,8 +1,8 @@
 //! How an instance stands: what is intended for it, what is observed of it, and its share of the load.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
-use crate::{Instance, InvalidValue, OverrideKind, OverrideKinds};
+use crate::{Instance, InvalidValue, OverrideKind, OverrideKinds, limits};
 
 /// What the operator or the owner intends for an instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,24 @@ pub enum Health {
     Unknown,
 }
 
+/// Whether the process behind an instance is known to live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Liveness {
+    /// No lease keeps it: it stays until it is taken out.
+    #[default]
+    Persistent,
+    /// Its lease is renewed.
+    Live,
+    /// Its lease has lapsed together with many others, and a guard keeps it in default answers.
+    Suspect,
+    /// Its lease has lapsed: it is not in default answers.
+    Lapsed,
+}
+
+/// How long an instance drains until it is disabled, in the time of the cluster: 1 ms to 24 h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DrainTime(u64);
+
 /// The share of the load that an instance takes, relative to its siblings. Zero takes none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Weight(u16);
@@ -42,6 +60,9 @@ pub struct Standing {
     pub weight: Weight,
     /// Which overrides had a say.
     pub overrides: OverrideKinds,
+    /// Whether the process behind it is known to live. That a guard has a say in it, is not known of a standing without
+    /// any override.
+    pub liveness: Liveness,
 }
 
 // === impl Availability ===
@@ -111,6 +132,65 @@ impl FromStr for Health {
     }
 }
 
+// === impl Liveness ===
+
+impl Liveness {
+    /// The word for it, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::Live => "live",
+            Self::Suspect => "suspect",
+            Self::Lapsed => "lapsed",
+        }
+    }
+}
+
+impl fmt::Display for Liveness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+// === impl DrainTime ===
+
+impl DrainTime {
+    /// Takes milliseconds.
+    pub fn from_ms(ms: u64) -> Result<Self, InvalidValue> {
+        let max = limits::DRAIN_MS_MAX;
+        if (1..=max).contains(&ms) {
+            return Ok(Self(ms));
+        }
+        let problem = format!("{ms} ms is not one of 1–{max}");
+        Err(InvalidValue::new("time of a drain", problem))
+    }
+
+    /// The milliseconds.
+    pub const fn as_ms(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<Duration> for DrainTime {
+    type Error = InvalidValue;
+
+    fn try_from(time: Duration) -> Result<Self, InvalidValue> {
+        Self::from_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<DrainTime> for Duration {
+    fn from(time: DrainTime) -> Self {
+        Self::from_millis(time.0)
+    }
+}
+
+impl fmt::Display for DrainTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ms", self.0)
+    }
+}
+
 // === impl Weight ===
 
 impl Weight {
@@ -168,6 +248,7 @@ impl Standing {
             availability: instance.availability(),
             weight: instance.spec().weight(),
             overrides: OverrideKinds::NONE,
+            liveness: instance.liveness(),
         }
     }
 
@@ -211,6 +292,14 @@ mod tests {
             assert_eq!(availability.to_string().parse(), Ok(availability));
         }
         assert!("Enabled".parse::<Availability>().is_err());
+    }
+
+    #[test]
+    fn an_instance_drains_1_ms_to_a_day() {
+        for (ms, fits) in [(0, false), (1, true), (86_400_000, true), (86_400_001, false)] {
+            assert_eq!(DrainTime::from_ms(ms).is_ok(), fits, "{ms}");
+        }
+        assert!(DrainTime::try_from(Duration::ZERO).is_err());
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! not know is an error: guessing what a newer peer means would be worse than refusing it.
 
 use quorate_model::{
-    Availability, AvailabilitySet, Consistency, Epoch, Health, HealthSet, Include, InvalidValue, MaxStaleness,
-    OverrideKind, OverrideKinds, Revision, Weight,
+    Availability, AvailabilitySet, Consistency, Epoch, Health, HealthSet, Include, InvalidValue, Liveness,
+    MaxStaleness, OverrideKind, OverrideKinds, Renewal, Revision, Weight,
 };
 use tonic::Status;
 
@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub(crate) mod field;
+mod guard;
 mod instance;
 mod operator;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub(crate) mod strategies;
 pub(crate) mod tests;
 
 pub use field::Field;
+pub use guard::{guard_cause, guard_cause_to_wire, guard_scope, guard_scope_to_wire};
 pub use operator::{override_to_wire, target, target_to_wire, token_of_target};
 pub(crate) use {
     instance::{holder, spec},
@@ -116,6 +118,51 @@ pub const fn health_to_wire(health: Health) -> pb::Health {
         Health::Warning => pb::Health::Warning,
         Health::Critical => pb::Health::Critical,
         Health::Unknown => pb::Health::Unknown,
+    }
+}
+
+/// The liveness that a message states.
+pub fn liveness(number: i32) -> Result<Liveness, InvalidField> {
+    match pb::Liveness::try_from(number) {
+        Ok(pb::Liveness::Persistent) => Ok(Liveness::Persistent),
+        Ok(pb::Liveness::Live) => Ok(Liveness::Live),
+        Ok(pb::Liveness::Suspect) => Ok(Liveness::Suspect),
+        Ok(pb::Liveness::Lapsed) => Ok(Liveness::Lapsed),
+        Err(_) => Err(InvalidValue::new("liveness", format!("{number} is not known"))),
+    }
+    .field("liveness")
+}
+
+/// The message's word for a liveness.
+pub const fn liveness_to_wire(liveness: Liveness) -> pb::Liveness {
+    match liveness {
+        Liveness::Persistent => pb::Liveness::Persistent,
+        Liveness::Live => pb::Liveness::Live,
+        Liveness::Suspect => pb::Liveness::Suspect,
+        Liveness::Lapsed => pb::Liveness::Lapsed,
+    }
+}
+
+/// What a renewal came to, as a message states it. It has to state it.
+pub fn renewal(number: i32) -> Result<Renewal, InvalidField> {
+    match pb::RenewalState::try_from(number) {
+        Ok(pb::RenewalState::Live) => Ok(Renewal::Live),
+        Ok(pb::RenewalState::Revived) => Ok(Renewal::Revived),
+        Ok(pb::RenewalState::Unknown) => Ok(Renewal::Unknown),
+        Ok(pb::RenewalState::Unspecified) | Err(_) => Err(InvalidValue::new(
+            "state of a renewal",
+            format!("{number} is not known"),
+        )),
+    }
+    .field("state")
+}
+
+/// The message's word for what a renewal came to.
+pub const fn renewal_to_wire(renewal: Renewal) -> pb::RenewalState {
+    match renewal {
+        Renewal::Live => pb::RenewalState::Live,
+        Renewal::Revived => pb::RenewalState::Revived,
+        Renewal::Unknown => pb::RenewalState::Unknown,
     }
 }
 

@@ -1,14 +1,15 @@
 //! The requests of the registry as values of the model, with their conversions in both directions: the server
 //! parses what the client states, so that each rule stands once.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 
 use quorate_model::{
-    Availability, Consistency, Filter, Generation, InstanceId, InstanceKey, InstancePatch, InstanceSpec, NamespaceName,
-    Policy, ServiceKey, ServiceName, Takeover, limits,
+    Availability, Consistency, DrainTime, Filter, Generation, InstanceId, InstanceKey, InstancePatch, InstanceSpec,
+    LeaseId, LeaseTtl, NamespaceName, Policy, ServiceKey, ServiceName, Takeover, limits,
 };
 
 mod batch;
+mod guard;
 mod key;
 mod lease;
 mod operator;
@@ -19,8 +20,9 @@ pub(crate) mod tests;
 mod write;
 
 pub use batch::{BATCH_ITEMS_MAX, Write, WriteBatch};
+pub use guard::{DropGuard, ListGuards, RaiseGuard};
 pub use key::Keyed;
-pub use lease::{GetLease, GrantLease, RevokeLease};
+pub use lease::{GetLease, GrantLease, KeepAlive, LeaseIds, ListLeases, Renew, RevokeLease};
 pub use operator::{ClearOverride, GetServiceSettings, ListOverrides, SetOverride, SetServiceSettings};
 
 /// Most entries of one page of a listing, and how many there are unless fewer are asked for: with entries of
@@ -46,16 +48,10 @@ pub enum Lifetime {
     /// Nothing: it stays until it is taken out.
     #[default]
     Persistent,
-    /// Renewals, of which none may be later than so many milliseconds after the one before.
-    Ttl {
-        /// The time between two renewals at most, in milliseconds.
-        ttl_ms: NonZeroU64,
-    },
+    /// A lease of its own with this time to live, which to register the same again renews.
+    Ttl(LeaseTtl),
     /// A lease that others may share.
-    Lease {
-        /// Its id.
-        lease_id: NonZeroU64,
-    },
+    Lease(LeaseId),
 }
 
 /// See `Registry.Update`.
@@ -87,6 +83,8 @@ pub struct SetAvailability {
     pub generation: Option<Generation>,
     /// What is intended for the instance.
     pub availability: Availability,
+    /// How long it drains until it is disabled, for one that is to drain; without end, if absent.
+    pub drain: Option<DrainTime>,
 }
 
 /// See `Registry.GetInstance`.

@@ -7,10 +7,16 @@ mod batch;
 mod claim_member;
 mod clear_override;
 mod deregister;
+mod drop_guard;
 mod expire_overrides;
 mod found;
 mod grant_lease;
+mod guarding;
+mod lapse_leases;
+mod pass_time;
+mod raise_guard;
 mod register;
+mod revive_leases;
 mod revoke_lease;
 mod set_availability;
 mod set_override;
@@ -21,7 +27,9 @@ use std::sync::Arc;
 
 #[cfg(quorate_planted)]
 use quorate_model::planted::{self, Planted};
-use quorate_model::{Generation, Instance, InstanceKey, InstanceParts};
+use quorate_model::{
+    Generation, Instance, InstanceKey, InstanceParts, Leadership, Lease, LeaseId, LeaseKind, Revision,
+};
 
 use crate::{Command, Event, Mutated, Mutation, Outcome, Rejection, State};
 
@@ -31,8 +39,8 @@ pub(crate) type Applied = Result<(Outcome, Vec<Event>), Rejection>;
 /// What a mutation came to, with the one change of the catalog that it made, if any.
 type MutationApplied = Result<(Mutated, Option<Event>), Rejection>;
 
-/// Applies `command` at the revision that `state` has been advanced to.
-pub(crate) fn dispatch(state: &mut State, command: &Command) -> Applied {
+/// Applies `command`, of an entry of `leadership`, at the revision that `state` has been advanced to.
+pub(crate) fn dispatch(state: &mut State, leadership: Leadership, command: &Command) -> Applied {
     if !matches!(command, Command::Found { .. }) {
         state.require_founded()?;
     }
@@ -41,15 +49,29 @@ pub(crate) fn dispatch(state: &mut State, command: &Command) -> Applied {
         Command::AllocateMember { nonce } => allocate_member::apply(state, *nonce),
         Command::Mutate(mutation) => {
             let (mutated, event) = mutate(state, mutation)?;
-            Ok((Outcome::Mutated(mutated), event.into_iter().collect()))
+            let mut events: Vec<Event> = event.into_iter().collect();
+            guarding::settle(state, &mut events);
+            Ok((Outcome::Mutated(mutated), events))
         }
         Command::Batch { key, items } => batch::apply(state, key.as_ref(), items),
         Command::GrantLease {
             owner,
             incarnation,
             ttl,
+            remove_after,
             granted_at_ms,
-        } => grant_lease::apply(state, owner.as_ref(), *incarnation, *ttl, *granted_at_ms),
+        } => {
+            let lease = Lease {
+                id: state.revision().into(),
+                owner: owner.clone(),
+                incarnation: *incarnation,
+                ttl: *ttl,
+                remove_after: *remove_after,
+                kind: LeaseKind::Granted,
+                granted_at_ms: *granted_at_ms,
+            };
+            grant_lease::apply(state, lease)
+        }
         Command::RevokeLease { id } => Ok(revoke_lease::apply(state, *id)),
         Command::SetOverride {
             spec,
@@ -62,7 +84,22 @@ pub(crate) fn dispatch(state: &mut State, command: &Command) -> Applied {
             set_service_settings::apply(state, service, patch, *reset)
         }
         Command::ClaimMember { id, reserved, nonce } => claim_member::apply(state, *id, *reserved, *nonce),
+        // What another leader has found is not for this one to do.
+        Command::LapseLeases { by, leases } => Ok(lapse_leases::apply(state, of(*by, leadership, leases))),
+        Command::ReviveLeases { by, leases } => Ok(revive_leases::apply(state, of(*by, leadership, leases))),
+        Command::PassTime => Ok(pass_time::apply(state)),
+        Command::RaiseGuard { scope, lasts } => raise_guard::apply(state, scope, *lasts),
+        Command::DropGuard { scope } => Ok(drop_guard::apply(state, scope)),
     }
+}
+
+/// What one leadership has found, if it is the one of the entry: one that came too late has nothing to say.
+fn of(by: Leadership, leadership: Leadership, leases: &[(LeaseId, Revision)]) -> &[(LeaseId, Revision)] {
+    #[cfg(quorate_planted)]
+    if planted::is(Planted::LapseWithoutTermCheck) {
+        return leases;
+    }
+    if by == leadership { leases } else { &[] }
 }
 
 /// Applies one mutation, which is a command or an item of one.
@@ -72,15 +109,21 @@ fn mutate(state: &mut State, mutation: &Mutation) -> MutationApplied {
             key,
             spec,
             takeover,
+            lifetime,
             registered_at_ms,
-        } => register::apply(state, key, spec, *takeover, *registered_at_ms),
+        } => register::apply(
+            state,
+            key,
+            &register::Asked::new(spec, *takeover, *lifetime, *registered_at_ms),
+        ),
         Mutation::Update { key, generation, patch } => update::apply(state, key, *generation, patch),
         Mutation::Deregister { key, generation } => deregister::apply(state, key, *generation),
         Mutation::SetAvailability {
             key,
             availability,
+            drain,
             generation,
-        } => set_availability::apply(state, key, *availability, *generation),
+        } => set_availability::apply(state, key, *availability, *drain, *generation),
     }
 }
 

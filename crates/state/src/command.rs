@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use quorate_model::{
-    ClusterId, Epoch, ExpiresAfter, Incarnation, InvalidValue, JoinNonce, LeaseId, LeaseTtl, MemberId, OverrideSpec,
-    OverrideTarget, Owner, RequestKey, ServiceKey, SettingsPatch,
+    ClusterId, Epoch, ExpiresAfter, GuardScope, GuardTime, Incarnation, InvalidValue, JoinNonce, Leadership, LeaseId,
+    LeaseTtl, MemberId, OverrideSpec, OverrideTarget, Owner, RemoveAfter, RequestKey, Revision, ServiceKey,
+    SettingsPatch,
     envelope::{self, DecodeError, EncodeError, Kind},
 };
 
@@ -47,6 +48,8 @@ pub enum Command {
         incarnation: Incarnation,
         /// How long it is to live without being renewed.
         ttl: LeaseTtl,
+        /// How long it is to stay when it has lapsed.
+        remove_after: RemoveAfter,
         /// Wall-clock milliseconds since the Unix epoch at the proposer; for display only.
         granted_at_ms: u64,
     },
@@ -89,6 +92,38 @@ pub enum Command {
         /// Whose it is to be.
         nonce: JoinNonce,
     },
+    /// Lets leases lapse that were not renewed in time. Has no effect in another leadership than the one that has
+    /// found that, nor on a lease that has lapsed or been revived since.
+    LapseLeases {
+        /// The leadership that has found it.
+        by: Leadership,
+        /// The leases, each with the revision at which it was granted or revived last. What does not fit into one
+        /// entry, with all that it keeps, is left out.
+        leases: Vec<(LeaseId, Revision)>,
+    },
+    /// Lets leases live again that have lapsed, and were renewed since. Has no effect in another leadership than the
+    /// one that has taken the renewals, nor on a lease that has lapsed anew.
+    ReviveLeases {
+        /// The leadership that has taken the renewals.
+        by: Leadership,
+        /// The leases, each with the revision at which it lapsed.
+        leases: Vec<(LeaseId, Revision)>,
+    },
+    /// Does what the log time asks for: takes back overrides, disables what has drained, drops guards and ends leases
+    /// whose time is over, the oldest first of each, as far as it fits into one entry.
+    PassTime,
+    /// Raises a guard by hand, or gives one that is raised another end.
+    RaiseGuard {
+        /// What it is raised for.
+        scope: GuardScope,
+        /// How long it lasts from now on.
+        lasts: GuardTime,
+    },
+    /// Drops a guard.
+    DropGuard {
+        /// What it is raised for.
+        scope: GuardScope,
+    },
 }
 
 /// Why bytes are not a command that can be applied.
@@ -117,13 +152,20 @@ impl Command {
         match self {
             Self::Mutate(mutation) => mutation.grows(),
             Self::Batch { items, .. } => items.iter().any(|(_, mutation)| mutation.grows()),
-            Self::GrantLease { .. } | Self::SetOverride { .. } | Self::SetServiceSettings { .. } => true,
+            Self::GrantLease { .. }
+            | Self::SetOverride { .. }
+            | Self::SetServiceSettings { .. }
+            | Self::RaiseGuard { .. } => true,
             Self::Found { .. }
             | Self::AllocateMember { .. }
             | Self::RevokeLease { .. }
             | Self::ClearOverride { .. }
             | Self::ExpireOverrides
-            | Self::ClaimMember { .. } => false,
+            | Self::ClaimMember { .. }
+            | Self::LapseLeases { .. }
+            | Self::ReviveLeases { .. }
+            | Self::PassTime
+            | Self::DropGuard { .. } => false,
         }
     }
 

@@ -1,10 +1,12 @@
-//! Events: what an applied command changed in the catalog and in the overrides.
+//! Events: what an applied command changed in the catalog, in the overrides and in the guards.
 
 use std::sync::Arc;
 
-use quorate_model::{Instance, InstanceKey, Override, OverrideTarget};
+use quorate_model::{GuardScope, Instance, InstanceKey, Override, OverrideTarget};
 
-/// One change of one instance or override. All events of a log entry share its revision.
+use crate::Guard;
+
+/// One change of one instance, override or guard. All events of a log entry share its revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// An instance came or changed.
@@ -31,6 +33,18 @@ pub enum Event {
         /// As it was before.
         previous: Arc<Override>,
     },
+    /// A guard was raised for a scope, or given another end. What it does to instances has no events of its own.
+    GuardRaised {
+        /// What it is raised for.
+        scope: GuardScope,
+        /// The guard.
+        guard: Guard,
+    },
+    /// A guard was dropped: what was suspect by it is out.
+    GuardDropped {
+        /// What it was raised for.
+        scope: GuardScope,
+    },
 }
 
 // === impl Event ===
@@ -41,14 +55,17 @@ impl Event {
         match self {
             Self::Put { instance, .. } => Some(instance.key()),
             Self::Delete { previous } => Some(previous.key()),
-            Self::OverrideSet { .. } | Self::OverrideCleared { .. } => None,
+            Self::OverrideSet { .. }
+            | Self::OverrideCleared { .. }
+            | Self::GuardRaised { .. }
+            | Self::GuardDropped { .. } => None,
         }
     }
 
     /// The target of the override that it is about, if it is about one.
     pub fn override_target(&self) -> Option<&OverrideTarget> {
         match self {
-            Self::Put { .. } | Self::Delete { .. } => None,
+            Self::Put { .. } | Self::Delete { .. } | Self::GuardRaised { .. } | Self::GuardDropped { .. } => None,
             Self::OverrideSet { current, .. } => Some(current.spec.target()),
             Self::OverrideCleared { previous } => Some(previous.spec.target()),
         }

@@ -6,6 +6,7 @@
 //! primitive or frozen themselves.
 
 mod command;
+mod guard;
 mod mirror;
 mod mutation;
 mod object;
@@ -17,7 +18,7 @@ mod value;
 
 pub(crate) use command::CommandV1;
 pub(crate) use mutation::{item_len, mutation_digest};
-pub(crate) use object::{Object, ObjectV1, object_hash, object_len};
+pub(crate) use object::{Object, ObjectV1, is_kept, object_hash, object_len};
 pub(crate) use outcome::OutcomeV1;
 
 /// The schema number of everything in here.

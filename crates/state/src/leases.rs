@@ -4,18 +4,33 @@
 
 use std::{ops::Bound, sync::Arc};
 
-use imbl::{OrdMap, OrdSet};
-use quorate_model::{Incarnation, Lease, LeaseId, Owner, RequestKey, Revision, Sequence, limits};
+use imbl::{OrdMap, OrdSet, ordmap::DiffItem};
+use quorate_model::{
+    Incarnation, InstanceId, InstanceKey, Lapse, Lease, LeaseId, LeaseKind, LogTime, NamespaceName, Owner, RequestKey,
+    Revision, Sequence, ServiceName, limits,
+};
 
 use crate::{ItemOutcome, Limit, Rejection};
 
-/// A lease and its window: the sequences for which a write may still be repeated.
+/// A lease, how it stands, and its window: the sequences for which a write may still be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldLease {
     lease: Arc<Lease>,
+    changed: Revision,
+    lapsed: Option<Lapsed>,
     window_start: Sequence,
     last_used: Revision,
     kept: usize,
+    instances: usize,
+}
+
+/// How a lease stands that has lapsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lapsed {
+    /// Its lapse.
+    pub lapse: Lapse,
+    /// When it expires, unless a guard gives it more time.
+    pub expires_at: LogTime,
 }
 
 /// Names a kept outcome.
@@ -42,6 +57,12 @@ pub(crate) struct Leases {
     kept: OrdMap<KeptKey, Kept>,
     /// The leases for which anything is kept, the one that was used the longest ago first.
     by_use: OrdSet<(Revision, LeaseId)>,
+    /// What they keep.
+    instances: OrdSet<(LeaseId, InstanceKey)>,
+    /// Those that have lapsed, by when that is not recent any more. Others are gone from here.
+    recent: OrdSet<(LogTime, LeaseId)>,
+    /// Those that have lapsed, by when they expire.
+    expiries: OrdSet<(LogTime, LeaseId)>,
     room: LeaseRoom,
 }
 
@@ -72,11 +93,39 @@ impl HeldLease {
     /// A lease for which nothing is kept yet.
     pub(crate) fn new(lease: Lease, window_start: Sequence, last_used: Revision) -> Self {
         Self {
+            changed: Revision::new(lease.id.get()),
             lease: Arc::new(lease),
+            lapsed: None,
             window_start,
             last_used,
             kept: 0,
+            instances: 0,
         }
+    }
+
+    /// The same as one that was granted, revived or lapsed last at `changed`.
+    #[must_use]
+    pub(crate) fn standing(self, changed: Revision, lapsed: Option<Lapsed>) -> Self {
+        Self {
+            changed,
+            lapsed,
+            ..self
+        }
+    }
+
+    /// The revision at which it was granted, lapsed or revived last.
+    pub fn changed(&self) -> Revision {
+        self.changed
+    }
+
+    /// How it stands if it has lapsed; nothing, if it lives.
+    pub fn lapsed(&self) -> Option<&Lapsed> {
+        self.lapsed.as_ref()
+    }
+
+    /// How many instances it keeps.
+    pub fn instance_count(&self) -> usize {
+        self.instances
     }
 
     /// The lease, as it was granted.
@@ -130,17 +179,22 @@ impl Leases {
 
     /// Puts a new lease in its place; refused if there is no room, or the id or the holder has one already.
     pub(crate) fn insert(&mut self, held: HeldLease) -> Result<(), Rejection> {
-        let Lease {
-            id, owner, incarnation, ..
-        } = held.lease();
-        let (id, holder) = (*id, (owner.clone(), *incarnation));
-        // Ids are revisions: one is there already only where revisions have come to their end.
-        let taken = self.held.contains_key(&id) || self.holders.contains_key(&holder);
+        let id = held.lease().id;
+        let holder = holder_of(held.lease());
+        // Ids are revisions: one is there already only where revisions have come to their end, or where one entry wants
+        // two.
+        let taken =
+            self.held.contains_key(&id) || holder.as_ref().is_some_and(|known| self.holders.contains_key(known));
         if taken || self.held.len() >= self.room.leases {
             let limit = Limit::Leases;
             return Err(Rejection::LimitExceeded { limit });
         }
-        self.holders.insert(holder, id);
+        if let Some(holder) = holder {
+            self.holders.insert(holder, id);
+        }
+        if let Some(lapsed) = held.lapsed {
+            self.expiries.insert((lapsed.expires_at, id));
+        }
         self.held.insert(id, held);
         Ok(())
     }
@@ -148,9 +202,125 @@ impl Leases {
     /// Takes a lease out, for which nothing is kept any more.
     pub(crate) fn remove(&mut self, id: LeaseId) -> Option<HeldLease> {
         let held = self.held.remove(&id)?;
-        let Lease { owner, incarnation, .. } = held.lease();
-        self.holders.remove(&(owner.clone(), *incarnation));
+        if let Some(holder) = holder_of(held.lease()) {
+            self.holders.remove(&holder);
+        }
+        self.forget_lapse(id, held.lapsed.as_ref());
         Some(held)
+    }
+
+    /// Notes how a lease stands from `at` on.
+    pub(crate) fn set_standing(&mut self, id: LeaseId, at: Revision, lapsed: Option<Lapsed>) {
+        let Some(held) = self.held.get_mut(&id) else {
+            return;
+        };
+        held.changed = at;
+        let before = std::mem::replace(&mut held.lapsed, lapsed);
+        self.forget_lapse(id, before.as_ref());
+        if let Some(lapsed) = lapsed {
+            self.recent.insert((lapsed.lapse.recent_until, id));
+            self.expiries.insert((lapsed.expires_at, id));
+        }
+    }
+
+    /// Gives a lease that has lapsed until then.
+    pub(crate) fn postpone(&mut self, id: LeaseId, expires_at: LogTime) {
+        let Some(lapsed) = self.held.get_mut(&id).and_then(|held| held.lapsed.as_mut()) else {
+            return;
+        };
+        let before = std::mem::replace(&mut lapsed.expires_at, expires_at);
+        self.expiries.remove(&(before, id));
+        self.expiries.insert((expires_at, id));
+    }
+
+    fn forget_lapse(&mut self, id: LeaseId, lapsed: Option<&Lapsed>) {
+        if let Some(lapsed) = lapsed {
+            self.recent.remove(&(lapsed.lapse.recent_until, id));
+            self.expiries.remove(&(lapsed.expires_at, id));
+        }
+    }
+
+    /// Notes that a lapse is recent, of a lease that comes out of a snapshot.
+    pub(crate) fn note_recent(&mut self, lapse: &Lapse, id: LeaseId) {
+        self.recent.insert((lapse.recent_until, id));
+    }
+
+    /// Takes out the next one whose lapse is not recent any more at `now`.
+    pub(crate) fn pop_aged(&mut self, now: LogTime) -> Option<LeaseId> {
+        let (until, id) = *self.recent.get_min()?;
+        if until > now {
+            return None;
+        }
+        self.recent.remove(&(until, id));
+        Some(id)
+    }
+
+    /// When the next one expires, unless it is given more time.
+    pub(crate) fn next_expiry(&self) -> Option<LogTime> {
+        self.expiries.get_min().map(|(at, _)| *at)
+    }
+
+    /// Those that are to expire at `now`, the oldest first.
+    pub(crate) fn due(&self, now: LogTime) -> impl Iterator<Item = LeaseId> {
+        let due = self.expiries.iter().take_while(move |(at, _)| *at <= now);
+        due.map(|(_, id)| *id)
+    }
+
+    /// How many have lapsed.
+    pub(crate) fn lapsed_len(&self) -> usize {
+        self.expiries.len()
+    }
+
+    /// Notes that a lease keeps an instance.
+    pub(crate) fn attach(&mut self, id: LeaseId, key: &InstanceKey) {
+        if self.instances.insert((id, key.clone())).is_none()
+            && let Some(held) = self.held.get_mut(&id)
+        {
+            held.instances += 1;
+        }
+    }
+
+    /// Notes that a lease does not keep an instance any more. Answers whether it was made for that alone.
+    pub(crate) fn detach(&mut self, id: LeaseId, key: &InstanceKey) -> bool {
+        let was_there = self.instances.remove(&(id, key.clone())).is_some();
+        match self.held.get_mut(&id) {
+            Some(held) if was_there => {
+                held.instances -= 1;
+                held.instances == 0 && held.lease.kind == LeaseKind::Own
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// What a lease keeps, in order.
+    pub(crate) fn instances_of(&self, id: LeaseId) -> impl Iterator<Item = &InstanceKey> {
+        let first = InstanceKey {
+            namespace: NamespaceName::lowest(),
+            service: ServiceName::lowest(),
+            id: InstanceId::lowest(),
+        };
+        self.instances
+            .range((Bound::Included((id, first)), Bound::Unbounded))
+            .take_while(move |(lease, _)| *lease == id)
+            .map(|(_, key)| key)
+    }
+
+    /// The leases behind `after` in the order of their ids.
+    pub(crate) fn iter_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.held.range((start, Bound::Unbounded)).map(|(_, held)| held)
+    }
+
+    /// What is other in `self` than it was in `before`: the leases as they were and as they are. Costs what changed.
+    pub(crate) fn changes_since<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (Option<&'a HeldLease>, Option<&'a HeldLease>)> {
+        before.held.diff(&self.held).map(|change| match change {
+            DiffItem::Add(_, new) => (None, Some(new)),
+            DiffItem::Update { old, new } => (Some(old.1), Some(new.1)),
+            DiffItem::Remove(_, old) => (Some(old), None),
+        })
     }
 
     /// The lease of a write, unless there is none or the write may not be asked for any more.
@@ -265,6 +435,14 @@ impl Leases {
     /// What is kept, in order.
     pub(crate) fn into_kept(self) -> impl Iterator<Item = (KeptKey, Kept)> + Send {
         self.kept.into_iter()
+    }
+}
+
+/// By what a lease that is asked for again is known. One that a registration made for itself is not asked for.
+fn holder_of(lease: &Lease) -> Option<(Option<Owner>, Incarnation)> {
+    match lease.kind {
+        LeaseKind::Granted => Some((lease.owner.clone(), lease.incarnation)),
+        LeaseKind::Own => None,
     }
 }
 

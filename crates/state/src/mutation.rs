@@ -1,6 +1,8 @@
 //! Mutations: the writes of registrants, each about one instance.
 
-use quorate_model::{Availability, Generation, InstanceKey, InstancePatch, InstanceSpec, Takeover};
+use quorate_model::{
+    Availability, DrainTime, Generation, InstanceKey, InstancePatch, InstanceSpec, Lifetime, Takeover,
+};
 
 use crate::format;
 
@@ -17,6 +19,8 @@ pub enum Mutation {
         spec: InstanceSpec,
         /// Whether it may push aside another owner's.
         takeover: Takeover,
+        /// What is to keep it.
+        lifetime: Lifetime,
         /// Wall-clock milliseconds since the Unix epoch at the proposer; for display only.
         registered_at_ms: u64,
     },
@@ -42,6 +46,8 @@ pub enum Mutation {
         key: InstanceKey,
         /// What is intended.
         availability: Availability,
+        /// How long it drains, if that is intended, until it is disabled; without end, if absent.
+        drain: Option<DrainTime>,
         /// The only generation it may touch; any, if absent.
         generation: Option<Generation>,
     },

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use quorate_model::{
-    Generation, InvalidValue, LeaseId, LeaseTtl, MemberId, Revision, ServiceSettings,
+    Generation, InvalidValue, LeaseId, LeaseTtl, MemberId, RemoveAfter, Revision, ServiceSettings,
     envelope::{self, DecodeError, EncodeError, Kind},
 };
 
@@ -28,6 +28,8 @@ pub enum Outcome {
         id: LeaseId,
         /// How long it lives without being renewed, as it was first granted.
         ttl: LeaseTtl,
+        /// How long it stays when it has lapsed, as it was first granted.
+        remove_after: RemoveAfter,
         /// Whether this command granted it.
         effect: Effect,
     },
@@ -60,6 +62,31 @@ pub enum Outcome {
         /// Whether this command changed anything.
         effect: Effect,
     },
+    /// Leases have lapsed.
+    LeasesLapsed {
+        /// How many: not those for which it was too late, or which did not fit.
+        count: u32,
+    },
+    /// Leases live again.
+    LeasesRevived {
+        /// How many: not those that have lapsed anew, or are gone.
+        count: u32,
+    },
+    /// What the log time asks for is done, as far as it fitted into one entry.
+    TimePassed {
+        /// How many things there were.
+        count: u32,
+    },
+    /// The guard is raised.
+    GuardRaised {
+        /// Whether this command changed anything.
+        effect: Effect,
+    },
+    /// The guard is not raised.
+    GuardDropped {
+        /// Whether it was.
+        existed: bool,
+    },
     /// Nothing was done.
     Rejected(Rejection),
 }
@@ -78,6 +105,8 @@ pub enum Mutated {
         revision: Revision,
         /// What it took.
         change: Change,
+        /// The lease that keeps it.
+        lease: Option<LeaseId>,
     },
     /// The instance is as the patch wants it.
     Updated {
@@ -115,7 +144,7 @@ pub enum Change {
     Unchanged,
     /// The same owner in a new incarnation: a new generation.
     Restarted,
-    /// Another owner's id was taken: a new generation.
+    /// Another owner's id was taken, or one whose lease has lapsed: a new generation.
     TakenOver,
 }
 

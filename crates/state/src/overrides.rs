@@ -36,7 +36,7 @@ struct ScopeOverrides {
 
 /// The overrides under which the instances of one service stand: never changing, cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceOverrides {
+pub(crate) struct ServiceOverrides {
     of_namespace: Option<Arc<ScopeOverrides>>,
     of_service: Option<Arc<ScopeOverrides>>,
 }
@@ -220,12 +220,12 @@ impl ScopeOverrides {
 
 impl ServiceOverrides {
     /// Whether there are none: every instance stands as is stated.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.of_namespace.is_none() && self.of_service.is_none()
     }
 
     /// How an instance of the service stands under them.
-    pub fn standing(&self, instance: &Instance) -> Standing {
+    pub(crate) fn standing(&self, instance: &Instance) -> Standing {
         let mut standing = Standing::of(instance);
         if self.is_empty() {
             return standing;

@@ -1,12 +1,14 @@
-//! Where in the log a command stands, and when its leader proposed it.
+//! Where a command stands in the log.
 
-use quorate_model::{LogIndex, LogTime};
+use quorate_model::{Leadership, LogIndex, LogTime};
 
-/// What the log says of a command besides its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Where a log entry stands, and what its leader says of itself and of the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The index of its entry.
+    /// Its place in the log.
     pub index: LogIndex,
-    /// The stamp that its leader put on it; [`LogTime::ZERO`] on entries without one.
+    /// The stamp of the leader that proposed it.
     pub time: LogTime,
+    /// The leadership in which it was proposed.
+    pub leadership: Leadership,
 }

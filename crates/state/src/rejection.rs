@@ -56,6 +56,9 @@ pub enum Rejection {
     /// The member id is not reserved, or not under that nonce.
     #[error("the member id is not reserved for this process: join as a new member")]
     NotReserved,
+    /// The lease that is to keep the registration has lapsed.
+    #[error("the lease has lapsed, nothing was done: renew it first")]
+    LeaseLapsed,
 }
 
 /// What there can be too much of.
@@ -81,6 +84,10 @@ pub enum Limit {
     ServiceSettings,
     /// Writes of one log entry.
     BatchItems,
+    /// Instances that one lease keeps.
+    InstancesPerLease,
+    /// Guards that are raised, or were lately.
+    Guards,
 }
 
 // === impl Rejection ===
@@ -116,6 +123,8 @@ impl Limit {
             Self::Overrides => limits::OVERRIDES_MAX as u64,
             Self::ServiceSettings => limits::SERVICE_SETTINGS_MAX as u64,
             Self::BatchItems => limits::BATCH_ITEMS_MAX as u64,
+            Self::InstancesPerLease => limits::INSTANCES_PER_LEASE_MAX as u64,
+            Self::Guards => limits::GUARDS_MAX as u64,
         }
     }
 }
@@ -133,6 +142,8 @@ impl std::fmt::Display for Limit {
             Self::Overrides => "overrides of the cluster",
             Self::ServiceSettings => "services with settings of their own",
             Self::BatchItems => "writes of one log entry",
+            Self::InstancesPerLease => "instances of one lease: grant another one",
+            Self::Guards => "guards",
         })
     }
 }

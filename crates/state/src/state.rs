@@ -4,15 +4,16 @@ mod objects;
 mod restore;
 mod views;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use quorate_model::{
-    ClusterId, Epoch, LogIndex, LogTime, MemberId, Revision, ServiceKey, ServiceSettings, StateHash,
+    ClusterId, Epoch, InstanceKey, LogIndex, LogTime, MemberId, Revision, ServiceKey, ServiceSettings, StateHash,
     envelope::DecodeError,
 };
 
 use crate::{
     Command, CommandError, Event, Outcome, Position, apply,
     catalog::Catalog,
+    guards::Guards,
     leases::{LeaseRoom, Leases},
     overrides::Overrides,
     roster::Roster,
@@ -43,6 +44,9 @@ pub struct State {
     founded: Option<Founded>,
     catalog: Catalog,
     leases: Leases,
+    guards: Guards,
+    /// The instances that are draining with an end, by that.
+    drains: OrdSet<(LogTime, InstanceKey)>,
     overrides: Overrides,
     /// Only those that differ from the defaults.
     settings: OrdMap<ServiceKey, ServiceSettings>,
@@ -78,7 +82,8 @@ impl State {
     /// Applies the command of the log entry at `at`. A stamp below the log time leaves it where it is.
     pub fn apply(&mut self, at: Position, command: &Command) -> (Outcome, Vec<Event>) {
         self.arrive(at);
-        apply::dispatch(self, command).unwrap_or_else(|rejection| (Outcome::Rejected(rejection), Vec::new()))
+        apply::dispatch(self, at.leadership, command)
+            .unwrap_or_else(|rejection| (Outcome::Rejected(rejection), Vec::new()))
     }
 
     /// Applies the bytes of the log entry at `at`. A value that is not allowed is a rejection, on every member;

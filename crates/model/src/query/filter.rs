@@ -1,17 +1,17 @@
 //! Which instances are asked for.
 
 use crate::{
-    Address, Availability, AvailabilitySet, Endpoint, Health, HealthSet, Instance, Port, ProtocolName, Selectors,
-    Standing, Tags, VersionRequirement, ZoneName,
+    Address, Availability, AvailabilitySet, Endpoint, Health, HealthSet, Instance, Liveness, Port, ProtocolName,
+    Selectors, Standing, Tags, VersionRequirement, ZoneName,
 };
 
 /// Whether an answer holds only what can be used, where a question does not say which states it wants.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Include {
-    /// Enabled instances whose health is passing or warning.
+    /// Enabled instances whose health is passing or warning, and whose lease has not lapsed, or is suspect only.
     #[default]
     Available,
-    /// Draining, disabled and unhealthy ones too.
+    /// Draining, disabled, unhealthy and lapsed ones too.
     All,
 }
 
@@ -48,6 +48,7 @@ impl Filter {
         let spec = instance.spec();
         self.matches_health(instance.health())
             && self.matches_availability(standing.availability)
+            && self.matches_liveness(standing.liveness)
             && self.matches_version(instance)
             && spec.endpoints().iter().any(|endpoint| self.matches_endpoint(endpoint))
             && self.tags.is_subset(spec.tags())
@@ -72,6 +73,13 @@ impl Filter {
         match (self.include, found) {
             (Include::All, _) | (Include::Available, Availability::Enabled) => true,
             (Include::Available, Availability::Draining | Availability::Disabled) => false,
+        }
+    }
+
+    fn matches_liveness(&self, found: Liveness) -> bool {
+        match (self.include, found) {
+            (Include::All, _) | (Include::Available, Liveness::Persistent | Liveness::Live | Liveness::Suspect) => true,
+            (Include::Available, Liveness::Lapsed) => false,
         }
     }
 

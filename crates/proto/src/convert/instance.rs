@@ -41,6 +41,10 @@ impl From<&Found> for pb::Instance {
                 .iter()
                 .map(|kind| convert::override_kind_to_wire(kind).into())
                 .collect(),
+            lease_id: 0,
+            liveness: pb::Liveness::Persistent.into(),
+            checks: Vec::new(),
+            drain_remaining_ms: None,
         }
     }
 }

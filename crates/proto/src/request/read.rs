@@ -160,7 +160,7 @@ where
 }
 
 /// A size that does not fit is larger than the largest page anyway.
-fn entries(size: u32) -> usize {
+pub(super) fn entries(size: u32) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }
 

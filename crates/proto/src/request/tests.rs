@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod fuzz;
+mod lease;
 mod once;
 mod operator;
 
@@ -26,9 +27,18 @@ where
 fn lifetime() -> impl Strategy<Value = Lifetime> {
     prop_oneof![
         Just(Lifetime::Persistent),
-        any::<NonZeroU64>().prop_map(|ttl_ms| Lifetime::Ttl { ttl_ms }),
-        any::<NonZeroU64>().prop_map(|lease_id| Lifetime::Lease { lease_id }),
+        (2_000..=86_400_000_u64).prop_map(|ms| Lifetime::Ttl(LeaseTtl::from_ms(ms).unwrap())),
+        (1..=u64::MAX).prop_map(|id| Lifetime::Lease(LeaseId::new(id))),
     ]
+}
+
+/// What is intended for an instance, and how long it drains if that is it.
+fn intent() -> impl Strategy<Value = (Availability, Option<DrainTime>)> {
+    let drain = proptest::option::of(1..=86_400_000_u64);
+    (strategies::availability(), drain).prop_map(|(availability, ms)| {
+        let ms = ms.filter(|_| availability == Availability::Draining);
+        (availability, ms.map(|ms| DrainTime::from_ms(ms).unwrap()))
+    })
 }
 
 fn register_request() -> impl Strategy<Value = Register> {
@@ -63,9 +73,9 @@ proptest! {
     fn set_availability_comes_back(
         key in strategies::key(),
         generation in strategies::generation(),
-        availability in strategies::availability(),
+        (availability, drain) in intent(),
     ) {
-        let request = SetAvailability { key, generation, availability };
+        let request = SetAvailability { key, generation, availability, drain };
         prop_assert_eq!(sent::<_, pb::SetAvailabilityRequest>(request.clone()), request);
     }
 
@@ -135,6 +145,28 @@ fn a_page_is_never_empty_and_never_over_the_limit() {
     assert_eq!(Page::<ServiceName>::new(PAGE_SIZE_MAX + 1, None).size(), PAGE_SIZE_MAX);
 }
 
+#[test]
+fn only_what_is_to_drain_has_a_time_for_it_of_a_day_at_most() {
+    let refused = |availability: pb::Availability, drain_ms: u64| {
+        let message = pb::SetAvailabilityRequest {
+            service: "payments".into(),
+            id: "a".into(),
+            availability: availability.into(),
+            drain_ms,
+            ..pb::SetAvailabilityRequest::default()
+        };
+        SetAvailability::try_from(message).map_err(|error| error.field().to_owned())
+    };
+    assert!(refused(pb::Availability::Draining, 86_400_000).is_ok());
+    for (availability, drain_ms) in [
+        (pb::Availability::Draining, 86_400_001),
+        (pb::Availability::Enabled, 1),
+        (pb::Availability::Disabled, 1),
+    ] {
+        assert_eq!(refused(availability, drain_ms), Err("drain_ms".to_owned()));
+    }
+}
+
 type Spoil<'a> = Box<dyn Fn(&mut pb::RegisterRequest) + 'a>;
 
 #[test]
@@ -180,6 +212,8 @@ fn every_bad_field_of_a_registration_is_named() {
             Box::new(|message| message.tags = vec!["fine".into(), String::new()]),
         ),
         ("owner", Box::new(|message| message.owner.clone_from(&long))),
+        ("ttl_ms", Box::new(|message| message.ttl_ms = 1_999)),
+        ("ttl_ms", Box::new(|message| message.ttl_ms = 86_400_001)),
         (
             "lease_id",
             Box::new(|message| (message.ttl_ms, message.lease_id) = (1, 1)),

@@ -1,10 +1,8 @@
 //! Requests that change the catalog.
 
-use std::num::NonZeroU64;
-
 use quorate_model::{
-    Generation, Incarnation, InstanceKey, InstancePatch, InvalidValue, Locality, Patch, SpecParts, Takeover, Version,
-    Weight,
+    Availability, DrainTime, Generation, Incarnation, InstanceKey, InstancePatch, InvalidValue, LeaseId, LeaseTtl,
+    Locality, Patch, SpecParts, Takeover, Version, Weight,
 };
 
 use crate::{
@@ -50,8 +48,8 @@ impl From<Register> for pb::RegisterRequest {
         let spec = &request.spec;
         let (ttl_ms, lease_id) = match request.lifetime {
             Lifetime::Persistent => (0, 0),
-            Lifetime::Ttl { ttl_ms } => (ttl_ms.get(), 0),
-            Lifetime::Lease { lease_id } => (0, lease_id.get()),
+            Lifetime::Ttl(ttl) => (ttl.as_ms(), 0),
+            Lifetime::Lease(lease) => (0, lease.get()),
         };
         Self {
             namespace: request.key.namespace.into(),
@@ -70,16 +68,17 @@ impl From<Register> for pb::RegisterRequest {
             ttl_ms,
             lease_id,
             key: None,
+            checks: Vec::new(),
         }
     }
 }
 
 fn lifetime(ttl_ms: u64, lease_id: u64) -> Result<Lifetime, InvalidField> {
-    match (NonZeroU64::new(ttl_ms), NonZeroU64::new(lease_id)) {
-        (None, None) => Ok(Lifetime::Persistent),
-        (Some(ttl_ms), None) => Ok(Lifetime::Ttl { ttl_ms }),
-        (None, Some(lease_id)) => Ok(Lifetime::Lease { lease_id }),
-        (Some(_), Some(_)) => {
+    match (ttl_ms, lease_id) {
+        (0, 0) => Ok(Lifetime::Persistent),
+        (ms, 0) => LeaseTtl::from_ms(ms).map(Lifetime::Ttl).field("ttl_ms"),
+        (0, id) => Ok(Lifetime::Lease(LeaseId::new(id))),
+        (_, _) => {
             let problem = "a TTL and a lease are given; a registration is kept by one of them";
             Err(InvalidValue::new("lifetime", problem)).field("lease_id")
         }
@@ -192,10 +191,12 @@ impl TryFrom<pb::SetAvailabilityRequest> for SetAvailability {
 
     fn try_from(message: pb::SetAvailabilityRequest) -> Result<Self, InvalidField> {
         request_key::refuse(message.key.as_ref())?;
+        let availability = convert::availability(message.availability)?;
         Ok(Self {
             key: key(message.namespace, message.service, message.id)?,
             generation: message.generation.map(Generation::new),
-            availability: convert::availability(message.availability)?,
+            availability,
+            drain: drain(availability, message.drain_ms)?,
         })
     }
 }
@@ -209,6 +210,18 @@ impl From<SetAvailability> for pb::SetAvailabilityRequest {
             generation: request.generation.map(Generation::get),
             availability: convert::availability_to_wire(request.availability).into(),
             key: None,
+            drain_ms: request.drain.map_or(0, DrainTime::as_ms),
+        }
+    }
+}
+
+fn drain(availability: Availability, drain_ms: u64) -> Result<Option<DrainTime>, InvalidField> {
+    match (availability, drain_ms) {
+        (_, 0) => Ok(None),
+        (Availability::Draining, ms) => DrainTime::from_ms(ms).map(Some).field("drain_ms"),
+        (Availability::Enabled | Availability::Disabled, _) => {
+            let problem = format!("only what is to drain has one, and this is to be {availability}");
+            Err(InvalidValue::new("time of a drain", problem)).field("drain_ms")
         }
     }
 }

@@ -4,7 +4,7 @@
 use quorate_model::planted::{self, Planted};
 use quorate_model::{RequestKey, limits};
 
-use super::{Applied, mutate};
+use super::{Applied, guarding, mutate};
 use crate::{
     Event, ItemOutcome, Limit, Mutation, Outcome, Rejection, State,
     leases::{Kept, KeptKey},
@@ -26,6 +26,7 @@ pub(super) fn apply(state: &mut State, key: Option<&RequestKey>, items: &[(u32, 
         Some(key) => once(state, key, *part, mutation, &mut events),
     });
     let outcomes = outcomes.collect();
+    guarding::settle(state, &mut events);
     Ok((Outcome::Batch(outcomes), events))
 }
 

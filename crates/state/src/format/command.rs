@@ -1,10 +1,14 @@
 //! The frozen format of commands.
 
-use quorate_model::{ClusterId, Epoch, ExpiresAfter, InvalidValue, JoinNonce, LeaseId, LeaseTtl, RequestKey};
+use quorate_model::{
+    ClusterId, Epoch, ExpiresAfter, GuardTime, InvalidValue, JoinNonce, Leadership, LeaseId, LeaseTtl, RemoveAfter,
+    RequestKey, Revision, Term,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    mutation::{MutationV1, PatchV1, TakeoverV1},
+    guard::GuardScopeV1,
+    mutation::{KeeperV1, MutationV1, PatchV1, TakeoverV1},
     overrides::{OverrideSpecV1, OverrideTargetV1},
     settings::SettingsPatchV1,
     value::{AvailabilityV1, KeyV1, ServiceKeyV1, SpecV1, Text, optional_text, parse_optional},
@@ -72,6 +76,48 @@ pub(crate) enum CommandV1 {
         reserved: u128,
         nonce: u128,
     },
+    RegisterKept {
+        key: KeyV1,
+        spec: SpecV1,
+        takeover: TakeoverV1,
+        registered_at_ms: u64,
+        keeper: KeeperV1,
+    },
+    Drain {
+        key: KeyV1,
+        generation: Option<u64>,
+        drain_ms: u64,
+    },
+    /// A grant with another time to stay than twice the TTL.
+    GrantLeaseStaying {
+        owner: Option<Text>,
+        incarnation: u64,
+        ttl_ms: u64,
+        remove_after_ms: u64,
+        granted_at_ms: u64,
+    },
+    LapseLeases {
+        by: LeadershipV1,
+        leases: Vec<(u64, u64)>,
+    },
+    ReviveLeases {
+        by: LeadershipV1,
+        leases: Vec<(u64, u64)>,
+    },
+    PassTime,
+    RaiseGuard {
+        scope: GuardScopeV1,
+        lasts_ms: u64,
+    },
+    DropGuard {
+        scope: GuardScopeV1,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LeadershipV1 {
+    term: u64,
+    leader: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -100,11 +146,25 @@ impl From<&Command> for CommandV1 {
                 owner,
                 incarnation,
                 ttl,
+                remove_after,
                 granted_at_ms,
-            } => Self::GrantLease {
+            } if *remove_after == RemoveAfter::of(*ttl) => Self::GrantLease {
                 owner: optional_text(owner.as_ref()),
                 incarnation: incarnation.get(),
                 ttl_ms: ttl.as_ms(),
+                granted_at_ms: *granted_at_ms,
+            },
+            Command::GrantLease {
+                owner,
+                incarnation,
+                ttl,
+                remove_after,
+                granted_at_ms,
+            } => Self::GrantLeaseStaying {
+                owner: optional_text(owner.as_ref()),
+                incarnation: incarnation.get(),
+                ttl_ms: ttl.as_ms(),
+                remove_after_ms: remove_after.as_ms(),
                 granted_at_ms: *granted_at_ms,
             },
             Command::RevokeLease { id } => Self::RevokeLease { id: id.get() },
@@ -129,6 +189,20 @@ impl From<&Command> for CommandV1 {
                 reserved: reserved.get(),
                 nonce: nonce.get(),
             },
+            Command::LapseLeases { by, leases } => Self::LapseLeases {
+                by: (*by).into(),
+                leases: leases_v1(leases),
+            },
+            Command::ReviveLeases { by, leases } => Self::ReviveLeases {
+                by: (*by).into(),
+                leases: leases_v1(leases),
+            },
+            Command::PassTime => Self::PassTime,
+            Command::RaiseGuard { scope, lasts } => Self::RaiseGuard {
+                scope: scope.into(),
+                lasts_ms: lasts.as_ms(),
+            },
+            Command::DropGuard { scope } => Self::DropGuard { scope: scope.into() },
         }
     }
 }
@@ -177,10 +251,27 @@ impl TryFrom<CommandV1> for Command {
                 incarnation,
                 ttl_ms,
                 granted_at_ms,
+            } => {
+                let ttl = LeaseTtl::from_ms(ttl_ms)?;
+                Self::GrantLease {
+                    owner: parse_optional(owner)?,
+                    incarnation: incarnation.try_into()?,
+                    ttl,
+                    remove_after: RemoveAfter::of(ttl),
+                    granted_at_ms,
+                }
+            }
+            CommandV1::GrantLeaseStaying {
+                owner,
+                incarnation,
+                ttl_ms,
+                remove_after_ms,
+                granted_at_ms,
             } => Self::GrantLease {
                 owner: parse_optional(owner)?,
                 incarnation: incarnation.try_into()?,
                 ttl: LeaseTtl::from_ms(ttl_ms)?,
+                remove_after: RemoveAfter::from_ms(remove_after_ms)?,
                 granted_at_ms,
             },
             CommandV1::RevokeLease { id } => Self::RevokeLease { id: LeaseId::new(id) },
@@ -205,6 +296,77 @@ impl TryFrom<CommandV1> for Command {
                 reserved: JoinNonce::new(reserved),
                 nonce: JoinNonce::new(nonce),
             },
+            CommandV1::RegisterKept {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+                keeper,
+            } => mutate(MutationV1::RegisterKept {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+                keeper,
+            })?,
+            CommandV1::Drain {
+                key,
+                generation,
+                drain_ms,
+            } => mutate(MutationV1::Drain {
+                key,
+                generation,
+                drain_ms,
+            })?,
+            CommandV1::LapseLeases { by, leases } => Self::LapseLeases {
+                by: by.try_into()?,
+                leases: parse_leases(leases),
+            },
+            CommandV1::ReviveLeases { by, leases } => Self::ReviveLeases {
+                by: by.try_into()?,
+                leases: parse_leases(leases),
+            },
+            CommandV1::PassTime => Self::PassTime,
+            CommandV1::RaiseGuard { scope, lasts_ms } => Self::RaiseGuard {
+                scope: scope.try_into()?,
+                lasts: GuardTime::from_ms(lasts_ms)?,
+            },
+            CommandV1::DropGuard { scope } => Self::DropGuard {
+                scope: scope.try_into()?,
+            },
+        })
+    }
+}
+
+fn leases_v1(leases: &[(LeaseId, Revision)]) -> Vec<(u64, u64)> {
+    leases.iter().map(|(id, since)| (id.get(), since.get())).collect()
+}
+
+fn parse_leases(leases: Vec<(u64, u64)>) -> Vec<(LeaseId, Revision)> {
+    let leases = leases.into_iter();
+    leases
+        .map(|(id, since)| (LeaseId::new(id), Revision::new(since)))
+        .collect()
+}
+
+// === impl LeadershipV1 ===
+
+impl From<Leadership> for LeadershipV1 {
+    fn from(leadership: Leadership) -> Self {
+        Self {
+            term: leadership.term.get(),
+            leader: leadership.leader.get(),
+        }
+    }
+}
+
+impl TryFrom<LeadershipV1> for Leadership {
+    type Error = InvalidValue;
+
+    fn try_from(leadership: LeadershipV1) -> Result<Self, InvalidValue> {
+        Ok(Self {
+            term: Term::new(leadership.term),
+            leader: leadership.leader.try_into()?,
         })
     }
 }
@@ -243,6 +405,28 @@ impl From<MutationV1> for CommandV1 {
                 key,
                 availability,
                 generation,
+            },
+            MutationV1::RegisterKept {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+                keeper,
+            } => Self::RegisterKept {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+                keeper,
+            },
+            MutationV1::Drain {
+                key,
+                generation,
+                drain_ms,
+            } => Self::Drain {
+                key,
+                generation,
+                drain_ms,
             },
         }
     }

@@ -1,7 +1,10 @@
 //! The frozen format of mutations: items of batches, and what a mutation by itself shares with them.
 
 use bincode::Options as _;
-use quorate_model::{Generation, InstancePatch, InvalidValue, Metadata, Patch, Tags, Takeover, Version, Weight};
+use quorate_model::{
+    Availability, DrainTime, Generation, InstancePatch, InvalidValue, LeaseId, LeaseTtl, Lifetime, Metadata, Patch,
+    Tags, Takeover, Version, Weight,
+};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -36,6 +39,24 @@ pub(crate) enum MutationV1 {
         availability: AvailabilityV1,
         generation: Option<u64>,
     },
+    RegisterKept {
+        key: KeyV1,
+        spec: SpecV1,
+        takeover: TakeoverV1,
+        registered_at_ms: u64,
+        keeper: KeeperV1,
+    },
+    Drain {
+        key: KeyV1,
+        generation: Option<u64>,
+        drain_ms: u64,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum KeeperV1 {
+    Own { ttl_ms: u64 },
+    Lease { id: u64 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,8 +85,14 @@ pub(crate) enum VersionPatchV1 {
 /// By what a repetition of a mutation is known: all of it but the time, which is for display.
 pub(crate) fn mutation_digest(mutation: &Mutation) -> u64 {
     let mut timeless = MutationV1::from(mutation);
-    if let MutationV1::Register { registered_at_ms, .. } = &mut timeless {
-        *registered_at_ms = 0;
+    match &mut timeless {
+        MutationV1::Register { registered_at_ms, .. } | MutationV1::RegisterKept { registered_at_ms, .. } => {
+            *registered_at_ms = 0;
+        }
+        MutationV1::Update { .. }
+        | MutationV1::Deregister { .. }
+        | MutationV1::SetAvailability { .. }
+        | MutationV1::Drain { .. } => {}
     }
     let bytes = bincode::DefaultOptions::new()
         .serialize(&timeless)
@@ -90,13 +117,27 @@ impl From<&Mutation> for MutationV1 {
                 key,
                 spec,
                 takeover,
+                lifetime,
                 registered_at_ms,
-            } => Self::Register {
-                key: key.into(),
-                spec: spec.into(),
-                takeover: (*takeover).into(),
-                registered_at_ms: *registered_at_ms,
-            },
+            } => {
+                let (key, spec, takeover) = (key.into(), spec.into(), (*takeover).into());
+                let registered_at_ms = *registered_at_ms;
+                match keeper_v1(*lifetime) {
+                    None => Self::Register {
+                        key,
+                        spec,
+                        takeover,
+                        registered_at_ms,
+                    },
+                    Some(keeper) => Self::RegisterKept {
+                        key,
+                        spec,
+                        takeover,
+                        registered_at_ms,
+                        keeper,
+                    },
+                }
+            }
             Mutation::Update { key, generation, patch } => Self::Update {
                 key: key.into(),
                 generation: generation.map(Generation::get),
@@ -108,7 +149,18 @@ impl From<&Mutation> for MutationV1 {
             },
             Mutation::SetAvailability {
                 key,
+                availability: Availability::Draining,
+                drain: Some(time),
+                generation,
+            } => Self::Drain {
+                key: key.into(),
+                generation: generation.map(Generation::get),
+                drain_ms: time.as_ms(),
+            },
+            Mutation::SetAvailability {
+                key,
                 availability,
+                drain: _,
                 generation,
             } => Self::SetAvailability {
                 key: key.into(),
@@ -116,6 +168,25 @@ impl From<&Mutation> for MutationV1 {
                 generation: generation.map(Generation::get),
             },
         }
+    }
+}
+
+fn keeper_v1(lifetime: Lifetime) -> Option<KeeperV1> {
+    match lifetime {
+        Lifetime::Persistent => None,
+        Lifetime::Ttl(ttl) => Some(KeeperV1::Own { ttl_ms: ttl.as_ms() }),
+        Lifetime::Lease(id) => Some(KeeperV1::Lease { id: id.get() }),
+    }
+}
+
+impl TryFrom<KeeperV1> for Lifetime {
+    type Error = InvalidValue;
+
+    fn try_from(keeper: KeeperV1) -> Result<Self, InvalidValue> {
+        Ok(match keeper {
+            KeeperV1::Own { ttl_ms } => Self::Ttl(LeaseTtl::from_ms(ttl_ms)?),
+            KeeperV1::Lease { id } => Self::Lease(LeaseId::new(id)),
+        })
     }
 }
 
@@ -133,7 +204,31 @@ impl TryFrom<MutationV1> for Mutation {
                 key: key.try_into()?,
                 spec: spec.try_into()?,
                 takeover: takeover.into(),
+                lifetime: Lifetime::Persistent,
                 registered_at_ms,
+            },
+            MutationV1::RegisterKept {
+                key,
+                spec,
+                takeover,
+                registered_at_ms,
+                keeper,
+            } => Self::Register {
+                key: key.try_into()?,
+                spec: spec.try_into()?,
+                takeover: takeover.into(),
+                lifetime: keeper.try_into()?,
+                registered_at_ms,
+            },
+            MutationV1::Drain {
+                key,
+                generation,
+                drain_ms,
+            } => Self::SetAvailability {
+                key: key.try_into()?,
+                availability: Availability::Draining,
+                drain: Some(DrainTime::from_ms(drain_ms)?),
+                generation: generation.map(Generation::new),
             },
             MutationV1::Update { key, generation, patch } => Self::Update {
                 key: key.try_into()?,
@@ -151,6 +246,7 @@ impl TryFrom<MutationV1> for Mutation {
             } => Self::SetAvailability {
                 key: key.try_into()?,
                 availability: availability.into(),
+                drain: None,
                 generation: generation.map(Generation::new),
             },
         })

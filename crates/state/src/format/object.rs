@@ -2,20 +2,22 @@
 
 use bincode::Options as _;
 use quorate_model::{
-    ClusterId, Epoch, Generation, Instance, InstanceParts, InvalidValue, JoinNonce, Lease, LeaseId, LeaseTtl, LogTime,
-    MemberId, Override, Revision, ServiceKey, ServiceSettings,
+    ClusterId, Epoch, Generation, GuardScope, Instance, InstanceParts, InvalidValue, JoinNonce, Lapse, Lease, LeaseId,
+    LeaseKind, LeaseTtl, LogTime, MemberId, Override, RemoveAfter, Revision, ServiceKey, ServiceSettings,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
+    guard::{GuardScopeV1, GuardStateV1},
     outcome::ItemOutcomeV1,
     overrides::OverrideV1,
     settings::SettingsV1,
     value::{AvailabilityV1, KeyV1, ServiceKeyV1, SpecV1, Text, optional_text, parse_optional},
 };
 use crate::{
-    Cluster, HeldLease,
+    Cluster, HeldLease, Lapsed,
+    guards::GuardState,
     leases::{Kept, KeptKey},
 };
 
@@ -48,6 +50,38 @@ pub(crate) enum ObjectV1 {
         service: ServiceKeyV1,
         settings: SettingsV1,
     },
+    /// An instance that a lease keeps, or that drains with an end.
+    KeptInstance {
+        instance: InstanceV1,
+        lease: Option<u64>,
+        lapse: Option<LapseV1>,
+        drains_until_ms: Option<u64>,
+    },
+    /// A lease that has ever lapsed, is a registration's own, or does not stay twice its TTL.
+    LeaseStanding {
+        lease: LeaseV1,
+        remove_after_ms: u64,
+        own: bool,
+        changed: u64,
+        lapsed: Option<LapsedV1>,
+    },
+    Guard {
+        scope: GuardScopeV1,
+        state: GuardStateV1,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LapseV1 {
+    revision: u64,
+    at_ms: u64,
+    recent_until_ms: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LapsedV1 {
+    lapse: LapseV1,
+    expires_at_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,6 +128,10 @@ pub(crate) enum Object {
     ServiceSettings {
         service: ServiceKey,
         settings: ServiceSettings,
+    },
+    Guard {
+        scope: GuardScope,
+        state: GuardState,
     },
 }
 
@@ -147,6 +185,13 @@ impl ObjectV1 {
         }
     }
 
+    pub(crate) fn guard(scope: &GuardScope, state: &GuardState) -> Self {
+        Self::Guard {
+            scope: scope.into(),
+            state: state.into(),
+        }
+    }
+
     pub(crate) fn settings(service: &ServiceKey, settings: ServiceSettings) -> Self {
         Self::ServiceSettings {
             service: service.into(),
@@ -158,15 +203,19 @@ impl ObjectV1 {
 impl From<&HeldLease> for ObjectV1 {
     fn from(held: &HeldLease) -> Self {
         let lease = held.lease();
-        Self::Lease(LeaseV1 {
-            id: lease.id.get(),
-            owner: optional_text(lease.owner.as_ref()),
-            incarnation: lease.incarnation.get(),
-            ttl_ms: lease.ttl.as_ms(),
-            granted_at_ms: lease.granted_at_ms,
-            window_start: held.window_start().get(),
-            last_used: held.last_used().get(),
-        })
+        let own = lease.kind == LeaseKind::Own;
+        let changed = held.changed().get();
+        let v1 = LeaseV1::from(held);
+        if !own && changed == v1.id && held.lapsed().is_none() && lease.remove_after == RemoveAfter::of(lease.ttl) {
+            return Self::Lease(v1);
+        }
+        Self::LeaseStanding {
+            lease: v1,
+            remove_after_ms: lease.remove_after.as_ms(),
+            own,
+            changed,
+            lapsed: held.lapsed().map(LapsedV1::from),
+        }
     }
 }
 
@@ -178,7 +227,7 @@ impl From<&Override> for ObjectV1 {
 
 impl From<&Instance> for ObjectV1 {
     fn from(instance: &Instance) -> Self {
-        Self::Instance(InstanceV1 {
+        let v1 = InstanceV1 {
             key: instance.key().into(),
             spec: instance.spec().into(),
             availability: instance.availability().into(),
@@ -186,8 +235,22 @@ impl From<&Instance> for ObjectV1 {
             modify_revision: instance.modify_revision().get(),
             generation: instance.generation().get(),
             registered_at_ms: instance.registered_at_ms(),
-        })
+        };
+        if !is_kept(instance) {
+            return Self::Instance(v1);
+        }
+        Self::KeptInstance {
+            instance: v1,
+            lease: instance.lease().map(LeaseId::get),
+            lapse: instance.lapse().map(LapseV1::from),
+            drains_until_ms: instance.drains_until().map(LogTime::as_ms),
+        }
     }
+}
+
+/// Whether there is more to an instance than there was in the first version.
+pub(crate) fn is_kept(instance: &Instance) -> bool {
+    instance.lease().is_some() || instance.drains_until().is_some()
 }
 
 impl TryFrom<ObjectV1> for Object {
@@ -213,8 +276,36 @@ impl TryFrom<ObjectV1> for Object {
                 nonce: JoinNonce::new(nonce),
             },
             ObjectV1::Instance(instance) => Self::Instance(instance.try_into()?),
+            ObjectV1::KeptInstance {
+                instance,
+                lease,
+                lapse,
+                drains_until_ms,
+            } => {
+                let mut parts = Instance::try_from(instance)?.into_parts();
+                parts.lease = lease.map(LeaseId::new);
+                parts.lapse = lapse.map(Lapse::from);
+                parts.drains_until = drains_until_ms.map(LogTime::from_ms);
+                Self::Instance(Instance::new(parts))
+            }
+            ObjectV1::LeaseStanding {
+                lease,
+                remove_after_ms,
+                own,
+                changed,
+                lapsed,
+            } => {
+                let remove_after = RemoveAfter::from_ms(remove_after_ms)?;
+                let kind = if own { LeaseKind::Own } else { LeaseKind::Granted };
+                let held = lease.parse(Some(remove_after), kind)?;
+                Self::Lease(held.standing(Revision::new(changed), lapsed.map(Lapsed::from)))
+            }
+            ObjectV1::Guard { scope, state } => Self::Guard {
+                scope: scope.try_into()?,
+                state: state.into(),
+            },
             ObjectV1::LogTime { ms } => Self::LogTime(LogTime::from_ms(ms)),
-            ObjectV1::Lease(lease) => Self::Lease(lease.try_into()?),
+            ObjectV1::Lease(lease) => Self::Lease(lease.parse(None, LeaseKind::Granted)?),
             ObjectV1::KeptOutcome {
                 lease,
                 sequence,
@@ -243,19 +334,76 @@ impl TryFrom<ObjectV1> for Object {
 
 // === impl LeaseV1 ===
 
-impl TryFrom<LeaseV1> for HeldLease {
-    type Error = InvalidValue;
-
-    fn try_from(lease: LeaseV1) -> Result<Self, InvalidValue> {
-        let (window_start, last_used) = (lease.window_start.try_into()?, Revision::new(lease.last_used));
-        let lease = Lease {
-            id: LeaseId::new(lease.id),
-            owner: parse_optional(lease.owner)?,
-            incarnation: lease.incarnation.try_into()?,
-            ttl: LeaseTtl::from_ms(lease.ttl_ms)?,
+impl From<&HeldLease> for LeaseV1 {
+    fn from(held: &HeldLease) -> Self {
+        let lease = held.lease();
+        Self {
+            id: lease.id.get(),
+            owner: optional_text(lease.owner.as_ref()),
+            incarnation: lease.incarnation.get(),
+            ttl_ms: lease.ttl.as_ms(),
             granted_at_ms: lease.granted_at_ms,
+            window_start: held.window_start().get(),
+            last_used: held.last_used().get(),
+        }
+    }
+}
+
+impl LeaseV1 {
+    /// The lease, which stays twice its TTL if it is not told otherwise.
+    fn parse(self, remove_after: Option<RemoveAfter>, kind: LeaseKind) -> Result<HeldLease, InvalidValue> {
+        let (window_start, last_used) = (self.window_start.try_into()?, Revision::new(self.last_used));
+        let ttl = LeaseTtl::from_ms(self.ttl_ms)?;
+        let lease = Lease {
+            id: LeaseId::new(self.id),
+            owner: parse_optional(self.owner)?,
+            incarnation: self.incarnation.try_into()?,
+            ttl,
+            remove_after: remove_after.unwrap_or_else(|| RemoveAfter::of(ttl)),
+            kind,
+            granted_at_ms: self.granted_at_ms,
         };
-        Ok(Self::new(lease, window_start, last_used))
+        Ok(HeldLease::new(lease, window_start, last_used))
+    }
+}
+
+// === impl LapseV1, LapsedV1 ===
+
+impl From<&Lapse> for LapseV1 {
+    fn from(lapse: &Lapse) -> Self {
+        Self {
+            revision: lapse.revision.get(),
+            at_ms: lapse.at.as_ms(),
+            recent_until_ms: lapse.recent_until.as_ms(),
+        }
+    }
+}
+
+impl From<LapseV1> for Lapse {
+    fn from(lapse: LapseV1) -> Self {
+        Self {
+            revision: Revision::new(lapse.revision),
+            at: LogTime::from_ms(lapse.at_ms),
+            recent_until: LogTime::from_ms(lapse.recent_until_ms),
+        }
+    }
+}
+
+impl From<&Lapsed> for LapsedV1 {
+    fn from(lapsed: &Lapsed) -> Self {
+        Self {
+            lapse: (&lapsed.lapse).into(),
+            expires_at_ms: lapsed.expires_at.as_ms(),
+        }
+    }
+}
+
+impl From<LapsedV1> for Lapsed {
+    fn from(lapsed: LapsedV1) -> Self {
+        Self {
+            lapse: lapsed.lapse.into(),
+            expires_at: LogTime::from_ms(lapsed.expires_at_ms),
+        }
     }
 }
 
@@ -273,6 +421,9 @@ impl TryFrom<InstanceV1> for Instance {
             modify_revision: Revision::new(instance.modify_revision),
             generation: Generation::new(instance.generation),
             registered_at_ms: instance.registered_at_ms,
+            lease: None,
+            lapse: None,
+            drains_until: None,
         }))
     }
 }

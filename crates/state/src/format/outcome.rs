@@ -1,6 +1,6 @@
 //! The frozen format of outcomes.
 
-use quorate_model::{Generation, InvalidValue, LeaseId, LeaseTtl, MemberId, Revision};
+use quorate_model::{Generation, InvalidValue, LeaseId, LeaseTtl, MemberId, RemoveAfter, Revision};
 use serde::{Deserialize, Serialize};
 
 use super::{mirror::mirror, rejection::RejectionV1, settings::SettingsV1};
@@ -56,6 +56,34 @@ pub(crate) enum OutcomeV1 {
         settings: SettingsV1,
         effect: EffectV1,
     },
+    RegisteredKept {
+        generation: u64,
+        revision: u64,
+        change: ChangeV1,
+        lease: u64,
+    },
+    /// A grant with another time to stay than twice the TTL.
+    LeaseGrantedStaying {
+        id: u64,
+        ttl_ms: u64,
+        remove_after_ms: u64,
+        effect: EffectV1,
+    },
+    LeasesLapsed {
+        count: u32,
+    },
+    LeasesRevived {
+        count: u32,
+    },
+    TimePassed {
+        count: u32,
+    },
+    GuardRaised {
+        effect: EffectV1,
+    },
+    GuardDropped {
+        existed: bool,
+    },
 }
 
 /// Apart from [`OutcomeV1`], so that neither contains itself: bytes cannot nest without end.
@@ -80,6 +108,12 @@ pub(crate) enum ItemOutcomeV1 {
         effect: EffectV1,
     },
     Rejected(RejectionV1),
+    RegisteredKept {
+        generation: u64,
+        revision: u64,
+        change: ChangeV1,
+        lease: u64,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,11 +142,34 @@ impl From<&Outcome> for OutcomeV1 {
             Outcome::Batch(items) => Self::Batch {
                 items: items.iter().map(ItemOutcomeV1::from).collect(),
             },
-            Outcome::LeaseGranted { id, ttl, effect } => Self::LeaseGranted {
+            Outcome::LeaseGranted {
+                id,
+                ttl,
+                remove_after,
+                effect,
+            } if *remove_after == RemoveAfter::of(*ttl) => Self::LeaseGranted {
                 id: id.get(),
                 ttl_ms: ttl.as_ms(),
                 effect: (*effect).into(),
             },
+            Outcome::LeaseGranted {
+                id,
+                ttl,
+                remove_after,
+                effect,
+            } => Self::LeaseGrantedStaying {
+                id: id.get(),
+                ttl_ms: ttl.as_ms(),
+                remove_after_ms: remove_after.as_ms(),
+                effect: (*effect).into(),
+            },
+            Outcome::LeasesLapsed { count } => Self::LeasesLapsed { count: *count },
+            Outcome::LeasesRevived { count } => Self::LeasesRevived { count: *count },
+            Outcome::TimePassed { count } => Self::TimePassed { count: *count },
+            Outcome::GuardRaised { effect } => Self::GuardRaised {
+                effect: (*effect).into(),
+            },
+            Outcome::GuardDropped { existed } => Self::GuardDropped { existed: *existed },
             Outcome::LeaseRevoked { existed } => Self::LeaseRevoked { existed: *existed },
             Outcome::OverrideSet { revision, effect } => Self::OverrideSet {
                 revision: revision.get(),
@@ -170,11 +227,42 @@ impl TryFrom<OutcomeV1> for Outcome {
                 let items: Result<_, InvalidValue> = items.into_iter().map(ItemOutcome::try_from).collect();
                 Self::Batch(items?)
             }
-            OutcomeV1::LeaseGranted { id, ttl_ms, effect } => Self::LeaseGranted {
+            OutcomeV1::RegisteredKept {
+                generation,
+                revision,
+                change,
+                lease,
+            } => of_item(ItemOutcomeV1::RegisteredKept {
+                generation,
+                revision,
+                change,
+                lease,
+            })?,
+            OutcomeV1::LeaseGranted { id, ttl_ms, effect } => {
+                let ttl = LeaseTtl::from_ms(ttl_ms)?;
+                Self::LeaseGranted {
+                    id: LeaseId::new(id),
+                    ttl,
+                    remove_after: RemoveAfter::of(ttl),
+                    effect: effect.into(),
+                }
+            }
+            OutcomeV1::LeaseGrantedStaying {
+                id,
+                ttl_ms,
+                remove_after_ms,
+                effect,
+            } => Self::LeaseGranted {
                 id: LeaseId::new(id),
                 ttl: LeaseTtl::from_ms(ttl_ms)?,
+                remove_after: RemoveAfter::from_ms(remove_after_ms)?,
                 effect: effect.into(),
             },
+            OutcomeV1::LeasesLapsed { count } => Self::LeasesLapsed { count },
+            OutcomeV1::LeasesRevived { count } => Self::LeasesRevived { count },
+            OutcomeV1::TimePassed { count } => Self::TimePassed { count },
+            OutcomeV1::GuardRaised { effect } => Self::GuardRaised { effect: effect.into() },
+            OutcomeV1::GuardDropped { existed } => Self::GuardDropped { existed },
             OutcomeV1::LeaseRevoked { existed } => Self::LeaseRevoked { existed },
             OutcomeV1::OverrideSet { revision, effect } => Self::OverrideSet {
                 revision: Revision::new(revision),
@@ -223,6 +311,17 @@ impl From<ItemOutcomeV1> for OutcomeV1 {
                 effect,
             },
             ItemOutcomeV1::Rejected(rejection) => Self::Rejected(rejection),
+            ItemOutcomeV1::RegisteredKept {
+                generation,
+                revision,
+                change,
+                lease,
+            } => Self::RegisteredKept {
+                generation,
+                revision,
+                change,
+                lease,
+            },
         }
     }
 }
@@ -236,10 +335,22 @@ impl From<Mutated> for ItemOutcomeV1 {
                 generation,
                 revision,
                 change,
+                lease: None,
             } => Self::Registered {
                 generation: generation.get(),
                 revision: revision.get(),
                 change: change.into(),
+            },
+            Mutated::Registered {
+                generation,
+                revision,
+                change,
+                lease: Some(lease),
+            } => Self::RegisteredKept {
+                generation: generation.get(),
+                revision: revision.get(),
+                change: change.into(),
+                lease: lease.get(),
             },
             Mutated::Updated {
                 generation,
@@ -286,6 +397,18 @@ impl TryFrom<ItemOutcomeV1> for ItemOutcome {
                 generation: Generation::new(generation),
                 revision: Revision::new(revision),
                 change: change.into(),
+                lease: None,
+            },
+            ItemOutcomeV1::RegisteredKept {
+                generation,
+                revision,
+                change,
+                lease,
+            } => Mutated::Registered {
+                generation: Generation::new(generation),
+                revision: Revision::new(revision),
+                change: change.into(),
+                lease: Some(LeaseId::new(lease)),
             },
             ItemOutcomeV1::Updated {
                 generation,

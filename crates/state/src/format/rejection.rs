@@ -22,6 +22,7 @@ pub(crate) enum RejectionV1 {
     SequenceTooOld { window_start: u64 },
     KeyReused,
     NotReserved,
+    LeaseLapsed,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub(crate) enum LimitV1 {
     Overrides,
     ServiceSettings,
     BatchItems,
+    InstancesPerLease,
+    Guards,
 }
 
 // === impl RejectionV1 ===
@@ -62,6 +65,7 @@ impl From<&Rejection> for RejectionV1 {
             },
             Rejection::KeyReused => Self::KeyReused,
             Rejection::NotReserved => Self::NotReserved,
+            Rejection::LeaseLapsed => Self::LeaseLapsed,
         }
     }
 }
@@ -92,6 +96,7 @@ impl TryFrom<RejectionV1> for Rejection {
             },
             RejectionV1::KeyReused => Self::KeyReused,
             RejectionV1::NotReserved => Self::NotReserved,
+            RejectionV1::LeaseLapsed => Self::LeaseLapsed,
         })
     }
 }
@@ -109,5 +114,7 @@ mirror!(
     KeptOutcomes,
     Overrides,
     ServiceSettings,
-    BatchItems
+    BatchItems,
+    InstancesPerLease,
+    Guards
 );

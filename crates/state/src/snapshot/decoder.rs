@@ -5,8 +5,8 @@ use std::fmt;
 use quorate_model::{
     envelope::{self, Kind},
     limits::{
-        INSTANCES_PER_CLUSTER_MAX, JOIN_NONCES_MAX, KEPT_OUTCOMES_MAX, LEASES_MAX, OVERRIDES_MAX, SERVICE_SETTINGS_MAX,
-        SNAPSHOT_CHUNK_LEN_MAX,
+        GUARDS_MAX, INSTANCES_PER_CLUSTER_MAX, JOIN_NONCES_MAX, KEPT_OUTCOMES_MAX, LEASES_MAX, OVERRIDES_MAX,
+        SERVICE_SETTINGS_MAX, SNAPSHOT_CHUNK_LEN_MAX,
     },
 };
 use serde::de::DeserializeOwned;
@@ -28,7 +28,9 @@ const OBJECTS_MAX: u64 = (2
     + LEASES_MAX
     + KEPT_OUTCOMES_MAX
     + OVERRIDES_MAX
-    + SERVICE_SETTINGS_MAX) as u64;
+    + SERVICE_SETTINGS_MAX
+    + GUARDS_MAX
+    + 1) as u64;
 
 /// Decodes a snapshot, chunk by chunk; its memory is that of the state, and bounded by the state's limits.
 #[derive(Debug, Default)]

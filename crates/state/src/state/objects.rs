@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use quorate_model::{
-    Instance, InstanceKey, JoinNonce, LeaseId, LogTime, MemberId, Override, OverrideTarget, Sequence, ServiceKey,
-    ServiceSettings,
+    GuardScope, Instance, InstanceKey, JoinNonce, LeaseId, LogTime, MemberId, Override, OverrideTarget, Sequence,
+    ServiceKey, ServiceSettings,
 };
 
 use super::{Cluster, Founded, State};
@@ -12,7 +12,8 @@ use crate::{
     Event, HeldLease, Limit, Rejection,
     catalog::Catalog,
     format::{ObjectV1, object_hash},
-    leases::{Kept, KeptKey, Leases},
+    guards::{GuardState, Guards},
+    leases::{Kept, KeptKey, Lapsed, Leases},
     overrides::Overrides,
     roster::Roster,
 };
@@ -42,11 +43,16 @@ impl State {
         self.hash = self.hash.minus(object_hash(object));
     }
 
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
     /// Moves the log time; never back.
     pub(super) fn move_log_time(&mut self, time: LogTime) {
         if time <= self.log_time {
             return;
         }
+        self.age_lapses(time);
         if let Some(object) = ObjectV1::log_time(self.log_time) {
             self.hash_out(&object);
         }
@@ -130,13 +136,51 @@ impl State {
         if let Some(previous) = &previous {
             self.hash_out(&ObjectV1::from(&**previous));
         }
+        self.follow(previous.as_deref(), Some(&instance));
         Event::Put { instance, previous }
     }
 
     pub(crate) fn remove(&mut self, key: &InstanceKey) -> Option<Event> {
         let previous = self.catalog.remove(key)?;
         self.hash_out(&ObjectV1::from(&*previous));
+        self.follow(Some(&previous), None);
         Some(Event::Delete { previous })
+    }
+
+    /// Brings up to date what is known of instances elsewhere: with their leases, in the tallies of their scopes, and
+    /// when they have drained.
+    fn follow(&mut self, before: Option<&Instance>, after: Option<&Instance>) {
+        let now = self.log_time;
+        if let Some(before) = before {
+            self.guards.remove(before, now);
+            if let Some(at) = before.drains_until() {
+                self.drains.remove(&(at, before.key().clone()));
+            }
+        }
+        if let Some(after) = after {
+            self.guards.add(after, now);
+            if let Some(at) = after.drains_until() {
+                self.drains.insert((at, after.key().clone()));
+            }
+        }
+        let (old, new) = (before.and_then(Instance::lease), after.and_then(Instance::lease));
+        if old == new {
+            return;
+        }
+        if let (Some(lease), Some(after)) = (new, after) {
+            self.leases.attach(lease, after.key());
+        }
+        if let (Some(lease), Some(before)) = (old, before)
+            && self.leases.detach(lease, before.key())
+        {
+            self.remove_lease(lease);
+        }
+    }
+
+    /// The instances that drain no longer at `now`, the first first.
+    pub(crate) fn drained(&self, now: LogTime) -> impl Iterator<Item = &InstanceKey> {
+        let drained = self.drains.iter().take_while(move |(at, _)| *at <= now);
+        drained.map(|(_, key)| key)
     }
 
     // --- leases and what is kept for them ---
@@ -156,6 +200,74 @@ impl State {
             self.hash_out(&ObjectV1::from(held));
         }
         removed.is_some()
+    }
+
+    /// Notes that a lease has lapsed, or lives again, and what that is to what it keeps.
+    pub(crate) fn set_lapsed(&mut self, id: LeaseId, lapsed: Option<Lapsed>) -> Vec<Event> {
+        let at = self.revision();
+        self.change_lease(id, |leases| leases.set_standing(id, at, lapsed));
+        let instances = self.instances_of(id);
+        let changed = instances.into_iter().map(|instance| {
+            let mut parts = Instance::clone(&instance).into_parts();
+            parts.lapse = lapsed.map(|lapsed| lapsed.lapse);
+            parts.modify_revision = at;
+            self.put(Instance::new(parts))
+        });
+        changed.collect()
+    }
+
+    /// Ends a lease and all that it keeps.
+    pub(crate) fn end_lease(&mut self, id: LeaseId) -> Vec<Event> {
+        let keys: Vec<InstanceKey> = self.leases.instances_of(id).cloned().collect();
+        let events = keys.iter().filter_map(|key| self.remove(key)).collect();
+        self.remove_lease(id);
+        events
+    }
+
+    /// Gives a lease that has lapsed until then.
+    pub(crate) fn postpone_expiry(&mut self, id: LeaseId, expires_at: LogTime) {
+        self.change_lease(id, |leases| leases.postpone(id, expires_at));
+    }
+
+    /// What a lease keeps.
+    pub(crate) fn instances_of(&self, id: LeaseId) -> Vec<Arc<Instance>> {
+        let keys = self.leases.instances_of(id);
+        keys.filter_map(|key| self.catalog.instance(key).cloned()).collect()
+    }
+
+    /// Lapses that are not recent any more at `time` count no longer where no guard is raised.
+    fn age_lapses(&mut self, time: LogTime) {
+        let before = self.log_time;
+        while let Some(id) = self.leases.pop_aged(time) {
+            let lapse = self
+                .leases
+                .get(id)
+                .and_then(HeldLease::lapsed)
+                .map(|lapsed| lapsed.lapse);
+            for instance in self.instances_of(id) {
+                if let Some(lapse) = &lapse {
+                    self.guards.age(&instance, lapse, before);
+                }
+            }
+        }
+    }
+
+    // --- guards ---
+
+    /// Puts what is known of the guard of a scope in its place.
+    pub(crate) fn put_guard(&mut self, scope: &GuardScope, state: GuardState) {
+        let previous = self.guards.set(scope, state);
+        self.hash_in(&ObjectV1::guard(scope, &state));
+        if let Some(previous) = previous {
+            self.hash_out(&ObjectV1::guard(scope, &previous));
+        }
+    }
+
+    /// Forgets what is known of the guard of a scope.
+    pub(crate) fn forget_guard(&mut self, scope: &GuardScope) {
+        if let Some(previous) = self.guards.forget(scope) {
+            self.hash_out(&ObjectV1::guard(scope, &previous));
+        }
     }
 
     /// Moves where the window of a lease starts, never back, and forgets what is below.
@@ -200,9 +312,12 @@ impl State {
     /// Forgets all that is kept for a lease, so that none of it can be asked for again: what comes late is too old.
     fn forget_all(&mut self, id: LeaseId) {
         match self.leases.last_kept(id) {
-            // No number comes after it, so that it could only be told by the lease itself being gone.
+            // No number comes after it, so that it could only be told by the lease itself being gone: not if that keeps
+            // something.
             Some(Sequence::LAST) => {
-                self.remove_lease(id);
+                if self.leases.get(id).is_some_and(|held| held.instance_count() == 0) {
+                    self.remove_lease(id);
+                }
             }
             Some(last) => self.move_window(id, last.next()),
             None => {}

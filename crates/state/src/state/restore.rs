@@ -1,14 +1,16 @@
 //! The objects of the state one after the other: how they get into a snapshot, and back out of one.
 
 use quorate_model::{
-    JoinNonce, LogTime, MemberId, ServiceKey, ServiceSettings,
-    limits::{OVERRIDES_MAX, SERVICE_SETTINGS_MAX},
+    GuardScope, Instance, JoinNonce, LogTime, MemberId, ServiceKey, ServiceSettings,
+    limits::{GUARDS_MAX, INSTANCES_PER_LEASE_MAX, OVERRIDES_MAX, SERVICE_SETTINGS_MAX},
 };
 
 use super::{Founded, State};
 use crate::{
     Event, HeldLease, Service,
-    format::{Object, ObjectV1},
+    catalog::Catalog,
+    format::{Object, ObjectV1, is_kept},
+    guards::GuardState,
     leases::{Kept, KeptKey},
 };
 
@@ -20,12 +22,10 @@ impl State {
         let nonces = founded
             .map(|founded| founded.roster.nonces().clone())
             .unwrap_or_default();
-        let instances = self
-            .catalog
-            .clone()
-            .into_services()
-            .flat_map(Service::into_instances)
-            .map(|instance| ObjectV1::from(&*instance));
+        let all = |catalog: Catalog| catalog.into_services().flat_map(Service::into_instances);
+        let kept_instances = all(self.catalog.clone()).filter(|instance| is_kept(instance));
+        let instances = all(self.catalog.clone()).filter(|instance| !is_kept(instance));
+        let guards = self.guards.clone().into_iter();
         let leases = self.leases.clone().into_leases().map(|held| ObjectV1::from(&held));
         let kept = self.leases.clone().into_kept();
         let overrides = self.overrides.clone().into_iter();
@@ -33,12 +33,14 @@ impl State {
         cluster
             .into_iter()
             .chain(nonces.into_iter().map(|(id, nonce)| ObjectV1::nonce(id, nonce)))
-            .chain(instances)
+            .chain(instances.map(|instance| ObjectV1::from(&*instance)))
             .chain(ObjectV1::log_time(self.log_time))
             .chain(leases)
             .chain(kept.map(|(key, kept)| ObjectV1::kept(&key, &kept)))
             .chain(overrides.map(|current| ObjectV1::from(&*current)))
             .chain(settings.map(|(service, settings)| ObjectV1::settings(&service, settings)))
+            .chain(guards.map(|(scope, state)| ObjectV1::guard(&scope, &state)))
+            .chain(kept_instances.map(|instance| ObjectV1::from(&*instance)))
     }
 
     /// How many objects [`State::objects`] gives.
@@ -54,6 +56,7 @@ impl State {
             + self.kept_outcome_count()
             + self.override_count()
             + self.settings_count()
+            + self.guards.len()
     }
 
     /// Puts back an object from a snapshot; false if it is there already, comes before what it belongs to, or is
@@ -73,9 +76,8 @@ impl State {
                 fits
             }
             Object::JoinNonce { member, nonce } => self.restore_nonce(member, nonce),
-            Object::Instance(instance) => {
-                self.founded.is_some() && matches!(self.put(instance), Event::Put { previous: None, .. })
-            }
+            Object::Instance(instance) => self.founded.is_some() && self.restore_instance(instance),
+            Object::Guard { scope, state } => self.founded.is_some() && self.restore_guard(&scope, &state),
             Object::Lease(held) => self.founded.is_some() && self.restore_lease(held),
             Object::KeptOutcome { key, kept } => self.restore_kept(key, kept),
             Object::Override(current) => {
@@ -95,11 +97,39 @@ impl State {
         restored
     }
 
+    /// One that a lease keeps has lapsed if that has, and in no other case.
+    fn restore_instance(&mut self, instance: Instance) -> bool {
+        let fits = match instance.lease() {
+            None => instance.lapse().is_none(),
+            Some(id) => self.leases.get(id).is_some_and(|held| {
+                let lapse = held.lapsed().map(|lapsed| lapsed.lapse);
+                lapse.as_ref() == instance.lapse() && held.instance_count() < INSTANCES_PER_LEASE_MAX
+            }),
+        };
+        fits && matches!(self.put(instance), Event::Put { previous: None, .. })
+    }
+
+    fn restore_guard(&mut self, scope: &GuardScope, state: &GuardState) -> bool {
+        let fits = self.guards.state(scope).is_none() && self.guards.len() <= GUARDS_MAX;
+        if fits {
+            self.put_guard(scope, *state);
+        }
+        fits
+    }
+
     /// A lease that the future has granted would be in the way of one that is to come; one that it has used could not
     /// be told from one that is in use.
     fn restore_lease(&mut self, held: HeldLease) -> bool {
         let (granted, used) = (held.lease().id.get(), held.last_used().get());
-        granted <= used && used <= self.revision().get() && self.insert_lease(held).is_ok()
+        let changed = held.changed().get();
+        let lapse = held.lapsed().map(|lapsed| lapsed.lapse);
+        let id = held.lease().id;
+        let fits = granted <= used && used.max(changed) <= self.revision().get() && granted <= changed;
+        let inserted = fits && self.insert_lease(held).is_ok();
+        if let Some(lapse) = lapse.filter(|lapse| inserted && lapse.recent_until > self.log_time) {
+            self.leases.note_recent(&lapse, id);
+        }
+        inserted
     }
 
     fn restore_kept(&mut self, key: KeptKey, kept: Kept) -> bool {

@@ -1,14 +1,17 @@
 //! How readers see the state.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_model::{
-    Instance, InstanceKey, JoinNonce, LeaseId, LogIndex, LogTime, MemberId, NamespaceName, Override, OverrideTarget,
-    Revision, ServiceKey, ServiceName, ServiceSettings, StateHash,
+    GuardScope, Instance, InstanceKey, JoinNonce, LeaseId, LogIndex, LogTime, MemberId, NamespaceName, Override,
+    OverrideTarget, Revision, ServiceKey, ServiceName, ServiceSettings, StateHash,
 };
 
 use super::{Cluster, State};
-use crate::{Command, HeldLease, Rejection, Service, ServiceOverrides, format::object_hash, leases::KeptKey};
+use crate::{
+    Command, HeldLease, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::scopes_of,
+    leases::KeptKey,
+};
 
 impl State {
     /// The index of the last applied log entry.
@@ -98,6 +101,72 @@ impl State {
         self.leases.get(id)
     }
 
+    /// The leases behind `after` in the order of their ids.
+    pub fn leases_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
+        self.leases.iter_after(after)
+    }
+
+    /// What a lease keeps, in order.
+    pub fn lease_instances(&self, id: LeaseId) -> impl Iterator<Item = &InstanceKey> {
+        self.leases.instances_of(id)
+    }
+
+    /// The leases that are other here than they were in `before`, as they were and as they are. Costs what has changed,
+    /// not what there is.
+    pub fn lease_changes<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (Option<&'a HeldLease>, Option<&'a HeldLease>)> {
+        self.leases.changes_since(&before.leases)
+    }
+
+    /// How many leases have lapsed.
+    pub fn lapsed_lease_count(&self) -> usize {
+        self.leases.lapsed_len()
+    }
+
+    /// How many guards are raised.
+    pub fn raised_guard_count(&self) -> usize {
+        self.guards.raised_count()
+    }
+
+    /// The guards that are raised, in the order of their scopes.
+    pub fn raised_guards(&self) -> impl Iterator<Item = RaisedGuard> {
+        self.guards.iter_raised()
+    }
+
+    /// The guards that are raised for a service: for itself, its namespace, the cluster, or a zone of its instances.
+    pub fn guards_of(&self, key: &ServiceKey) -> Vec<RaisedGuard> {
+        if self.guards.raised_count() == 0 {
+            return Vec::new();
+        }
+        let service = self.service(key);
+        let scopes = service
+            .iter()
+            .flat_map(|service| service.instances())
+            .flat_map(|instance| scopes_of(instance));
+        let scopes: BTreeSet<GuardScope> = scopes.collect();
+        self.guards
+            .iter_raised()
+            .filter(|raised| scopes.contains(&raised.scope))
+            .collect()
+    }
+
+    /// The log time from which on the state has something to do of its own accord, if it does: see
+    /// [`Command::PassTime`].
+    pub fn next_due(&self) -> Option<LogTime> {
+        let drained = self.drains.get_min().map(|(at, _)| *at);
+        [
+            self.overrides.next_expiry(),
+            drained,
+            self.guards.next_deadline(),
+            self.leases.next_expiry(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
     /// Whether `command` only asks again for what was done: it would get the outcome of the first time, and make
     /// nothing grow.
     pub fn is_repetition(&self, command: &Command) -> bool {
@@ -137,13 +206,8 @@ impl State {
     }
 
     /// What the instances of a service stand under.
-    pub fn standings(&self, service: &ServiceKey) -> ServiceOverrides {
-        self.overrides.of_service(service)
-    }
-
-    /// The log time from which on the next override has expired, if any does.
-    pub fn next_override_expiry(&self) -> Option<LogTime> {
-        self.overrides.next_expiry()
+    pub fn standings(&self, service: &ServiceKey) -> Standings {
+        Standings::new(self.overrides.of_service(service), self.guards.of_service(service))
     }
 
     /// How many overrides there are.

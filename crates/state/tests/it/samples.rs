@@ -2,9 +2,9 @@
 
 use quorate_model::{
     Availability, ClusterId, Endpoint, Endpoints, Epoch, ExpiresAfter, Generation, Incarnation, InstanceId,
-    InstanceKey, InstancePatch, InstanceSpec, JoinNonce, LeaseId, LeaseTtl, LogIndex, LogTime, NamespaceName,
-    OverrideKind, OverrideSpec, OverrideTarget, RequestKey, Sequence, ServiceKey, ServiceName, SettingsPatch,
-    SpecParts, Weight,
+    InstanceKey, InstancePatch, InstanceSpec, JoinNonce, Leadership, LeaseId, LeaseTtl, Lifetime, LogIndex, LogTime,
+    MemberId, NamespaceName, OverrideKind, OverrideSpec, OverrideTarget, RemoveAfter, RequestKey, Sequence, ServiceKey,
+    ServiceName, SettingsPatch, SpecParts, Term, Weight,
 };
 use quorate_state::{
     Command, Event, Mutation, Outcome, Position, State, Takeover,
@@ -12,6 +12,12 @@ use quorate_state::{
 };
 
 pub(crate) const CLUSTER: ClusterId = ClusterId::new(0xC1);
+
+/// Who has proposed what a test applies.
+pub(crate) const LEADERSHIP: Leadership = Leadership {
+    term: Term::new(3),
+    leader: MemberId::FIRST,
+};
 
 pub(crate) fn key(id: &str) -> InstanceKey {
     InstanceKey {
@@ -64,6 +70,7 @@ pub(crate) fn register(id: &str, spec: InstanceSpec) -> Command {
         key: key(id),
         spec,
         takeover: Takeover::Forbidden,
+        lifetime: Lifetime::Persistent,
         registered_at_ms: 1_000,
     })
 }
@@ -73,6 +80,7 @@ pub(crate) fn take_over(id: &str, spec: InstanceSpec) -> Command {
         key: key(id),
         spec,
         takeover: Takeover::Allowed,
+        lifetime: Lifetime::Persistent,
         registered_at_ms: 2_000,
     })
 }
@@ -96,6 +104,7 @@ pub(crate) fn set_availability(id: &str, availability: Availability, generation:
     Command::Mutate(Mutation::SetAvailability {
         key: key(id),
         availability,
+        drain: None,
         generation: generation.map(Generation::new),
     })
 }
@@ -123,6 +132,7 @@ pub(crate) fn grant(owner: &str, incarnation: u64) -> Command {
         owner: (!owner.is_empty()).then(|| owner.parse().expect("valid")),
         incarnation: incarnation.try_into().expect("not 0"),
         ttl: LeaseTtl::default(),
+        remove_after: RemoveAfter::of(LeaseTtl::default()),
         granted_at_ms: 1_000,
     }
 }
@@ -197,6 +207,7 @@ pub(crate) fn position(index: u64) -> Position {
     Position {
         index: LogIndex::new(index),
         time: LogTime::ZERO,
+        leadership: LEADERSHIP,
     }
 }
 

@@ -3,9 +3,10 @@
 use proptest::{collection::vec, option};
 use prost::Message;
 use quorate_fuzz::Fuzz;
-use quorate_model::{ExpiresAfter, Incarnation, LeaseId, LeaseTtl, Owner, ServiceSettings};
+use quorate_model::{ExpiresAfter, ServiceSettings};
 
 use super::{
+    lease::{grant, id, ids, list, raise, scope},
     once::{request_key, write},
     operator::{patch, spec, target},
     *,
@@ -36,10 +37,11 @@ fn writes() {
     fuzz::<_, pb::UpdateRequest>("UpdateRequest", keyed(updates));
     let deregisters = named().prop_map(|(key, generation)| Deregister { key, generation });
     fuzz::<_, pb::DeregisterRequest>("DeregisterRequest", keyed(deregisters));
-    let changes = (named(), strategies::availability()).prop_map(|((key, generation), availability)| SetAvailability {
+    let changes = (named(), intent()).prop_map(|((key, generation), (availability, drain))| SetAvailability {
         key,
         generation,
         availability,
+        drain,
     });
     fuzz::<_, pb::SetAvailabilityRequest>("SetAvailabilityRequest", keyed(changes));
 }
@@ -93,21 +95,23 @@ fn reads() {
 
 #[test]
 fn leases() {
-    let grants = (
-        option::of("[a-z0-9-]{1,64}"),
-        any::<NonZeroU64>(),
-        2_000..=86_400_000_u64,
-    );
-    let grants = grants.prop_map(|(owner, incarnation, ttl_ms)| GrantLease {
-        owner: owner.map(|owner| Owner::try_from(owner).unwrap()),
-        incarnation: Incarnation::new(incarnation),
-        ttl: LeaseTtl::from_ms(ttl_ms).unwrap(),
-    });
-    fuzz::<_, pb::GrantLeaseRequest>("GrantLeaseRequest", grants);
-    let id = || (1..=u64::MAX).prop_map(LeaseId::new);
+    fuzz::<_, pb::GrantLeaseRequest>("GrantLeaseRequest", grant());
     fuzz::<_, pb::RevokeLeaseRequest>("RevokeLeaseRequest", id().prop_map(|id| RevokeLease { id }));
     let gets = (id(), strategies::consistency()).prop_map(|(id, consistency)| GetLease { id, consistency });
     fuzz::<_, pb::GetLeaseRequest>("GetLeaseRequest", gets);
+    fuzz::<_, pb::ListLeasesRequest>("ListLeasesRequest", list());
+    fuzz::<_, pb::RenewRequest>("RenewRequest", ids().prop_map(|leases| Renew { leases }));
+    let frames = (any::<u64>(), ids()).prop_map(|(frame, leases)| KeepAlive { frame, leases });
+    fuzz::<_, pb::KeepAliveRequest>("KeepAliveRequest", frames);
+}
+
+#[test]
+fn guards() {
+    fuzz::<_, cluster::RaiseGuardRequest>("RaiseGuardRequest", raise());
+    let drops = scope().prop_map(|scope| DropGuard { scope });
+    fuzz::<_, cluster::DropGuardRequest>("DropGuardRequest", drops);
+    let lists = strategies::consistency().prop_map(|consistency| ListGuards { consistency });
+    fuzz::<_, cluster::ListGuardsRequest>("ListGuardsRequest", lists);
 }
 
 #[test]

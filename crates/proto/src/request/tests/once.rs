@@ -1,7 +1,7 @@
 //! What makes writes take effect once: keys, batches, leases.
 
 use proptest::{collection::vec, option};
-use quorate_model::{Incarnation, LeaseId, LeaseTtl, Owner, RequestKey, Sequence};
+use quorate_model::{RequestKey, Sequence};
 
 use super::*;
 
@@ -20,13 +20,14 @@ pub(super) fn write() -> impl Strategy<Value = Write> {
             .prop_map(|(key, generation, patch)| Write::Update(Box::new(Update { key, generation, patch }))),
         (strategies::key(), strategies::generation())
             .prop_map(|(key, generation)| Write::Deregister(Deregister { key, generation })),
-        (strategies::key(), strategies::generation(), strategies::availability()).prop_map(
-            |(key, generation, availability)| Write::SetAvailability(SetAvailability {
+        (strategies::key(), strategies::generation(), intent()).prop_map(|(key, generation, (availability, drain))| {
+            Write::SetAvailability(SetAvailability {
                 key,
                 generation,
-                availability
+                availability,
+                drain,
             })
-        ),
+        }),
     ]
 }
 
@@ -60,26 +61,6 @@ proptest! {
         prop_assert_eq!(received.key, request.key);
         let items: Vec<Write> = received.items.into_iter().map(Result::unwrap).collect();
         prop_assert_eq!(items, request.items);
-    }
-
-    #[test]
-    fn requests_about_leases_come_back(
-        owner in option::of("[a-z0-9-]{1,64}"),
-        incarnation: NonZeroU64,
-        ttl_ms in 2_000..=86_400_000_u64,
-        id in 1..=u64::MAX,
-        consistency in strategies::consistency(),
-    ) {
-        let grant = GrantLease {
-            owner: owner.map(|owner| Owner::try_from(owner).unwrap()),
-            incarnation: Incarnation::new(incarnation),
-            ttl: LeaseTtl::from_ms(ttl_ms).unwrap(),
-        };
-        prop_assert_eq!(sent::<_, pb::GrantLeaseRequest>(grant.clone()), grant);
-        let id = LeaseId::new(id);
-        let (revoke, get) = (RevokeLease { id }, GetLease { id, consistency });
-        prop_assert_eq!(sent::<_, pb::RevokeLeaseRequest>(revoke.clone()), revoke);
-        prop_assert_eq!(sent::<_, pb::GetLeaseRequest>(get.clone()), get);
     }
 }
 
@@ -156,18 +137,4 @@ fn an_item_that_is_no_write_concerns_nobody_else() {
         .map(|item| item.as_ref().err().map(InvalidField::field))
         .collect();
     assert_eq!(fields, [None, Some("id"), Some("key"), Some("write")]);
-}
-
-#[test]
-fn a_lease_that_is_asked_for_has_an_incarnation_and_a_fitting_time_to_live() {
-    let message = |incarnation, ttl_ms| pb::GrantLeaseRequest {
-        owner: String::new(),
-        incarnation,
-        ttl_ms,
-    };
-    assert_eq!(GrantLease::try_from(message(1, 0)).unwrap().ttl, LeaseTtl::default());
-    assert_eq!(GrantLease::try_from(message(0, 0)).unwrap_err().field(), "incarnation");
-    assert_eq!(GrantLease::try_from(message(1, 1_999)).unwrap_err().field(), "ttl_ms");
-    let nameless = GetLease::try_from(pb::GetLeaseRequest::default());
-    assert_eq!(nameless.unwrap_err().field(), "lease_id");
 }
