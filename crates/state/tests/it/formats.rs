@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use quorate_model::{
     Availability, Generation, GuardShare, InstancePatch, LeaseId, LeaseTtl, Locality, LogIndex, MemberId, Metadata,
-    Patch, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, Tags, Term, Weight,
+    Patch, RemoveAfter, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, Tags, Term, Weight,
 };
 use quorate_state::{
     Change, Command, Effect, Limit, Mutated, Outcome, Rejection,
@@ -126,6 +126,7 @@ fn outcomes() -> Vec<Outcome> {
             generation,
             revision,
             change,
+            lease: None,
         })
     };
     let limits = [
@@ -181,6 +182,7 @@ fn later_outcomes() -> Vec<Outcome> {
             generation,
             revision,
             change: Change::TakenOver,
+            lease: None,
         }),
         Ok(Mutated::Updated {
             generation,
@@ -203,6 +205,7 @@ fn later_outcomes() -> Vec<Outcome> {
         Outcome::LeaseGranted {
             id: LeaseId::new(300),
             ttl: LeaseTtl::default(),
+            remove_after: RemoveAfter::of(LeaseTtl::default()),
             effect,
         },
         Outcome::LeaseRevoked { existed: true },
