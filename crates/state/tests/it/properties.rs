@@ -270,7 +270,7 @@ fn namespaces() -> [NamespaceName; 2] {
 }
 
 /// What readers see of leases, overrides and settings, against the naive model.
-fn check_views(state: &State, naive: &Naive) {
+pub(crate) fn check_views(state: &State, naive: &Naive) {
     assert_eq!(state.log_time(), LogTime::from_ms(naive.log_time_ms));
     assert_eq!(
         (state.lease_count(), state.kept_outcome_count()),
