@@ -9,7 +9,7 @@ mod tally;
 use imbl::{OrdMap, OrdSet};
 use quorate_model::{GuardCause, GuardScope, Instance, Lapse, LogTime, Revision, ServiceKey, ZoneName, limits};
 
-pub(crate) use tally::Tally;
+pub(crate) use tally::{Answer, Tally};
 
 /// A guard that is raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub struct Guard {
     /// Why it was raised.
     pub cause: GuardCause,
     /// What lapsed up to this revision is out for good: a guard before has dropped.
-    pub(crate) counts_from: Revision,
+    pub counts_from: Revision,
 }
 
 /// What is known of the guard of a scope.
@@ -73,7 +73,8 @@ pub(crate) fn scopes_of(instance: &Instance) -> impl Iterator<Item = GuardScope>
     wide_scopes(&instance.key().service_key()).into_iter().chain(zone)
 }
 
-fn wide_scopes(service: &ServiceKey) -> [GuardScope; 3] {
+/// The scopes that all instances of a service belong to.
+pub(crate) fn wide_scopes(service: &ServiceKey) -> [GuardScope; 3] {
     [
         GuardScope::Service(service.clone()),
         GuardScope::Namespace(service.namespace.clone()),
@@ -154,6 +155,11 @@ impl Guards {
 
     pub(crate) fn tally(&self, scope: &GuardScope) -> Tally {
         self.tallies.get(scope).copied().unwrap_or_default()
+    }
+
+    /// Whether no instance is counted anywhere yet.
+    pub(crate) fn is_uncounted(&self) -> bool {
+        self.tallies.is_empty()
     }
 
     /// When the next one changes by itself.

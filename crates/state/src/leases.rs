@@ -218,7 +218,10 @@ impl Leases {
         let before = std::mem::replace(&mut held.lapsed, lapsed);
         self.forget_lapse(id, before.as_ref());
         if let Some(lapsed) = lapsed {
-            self.recent.insert((lapsed.lapse.recent_until, id));
+            // At the end of time nothing is recent.
+            if lapsed.lapse.recent_until > lapsed.lapse.at {
+                self.recent.insert((lapsed.lapse.recent_until, id));
+            }
             self.expiries.insert((lapsed.expires_at, id));
         }
     }
@@ -351,9 +354,17 @@ impl Leases {
         }
     }
 
-    /// Of the others for which anything is kept, the lease that was used the longest ago.
+    /// Of the others for which anything is kept, and of which all can be forgotten, the lease that was used the longest
+    /// ago.
     pub(crate) fn idlest_but(&self, id: LeaseId) -> Option<LeaseId> {
-        self.by_use.iter().map(|(_, idle)| *idle).find(|idle| *idle != id)
+        let mut idle = self.by_use.iter().map(|(_, idle)| *idle);
+        idle.find(|idle| *idle != id && self.can_forget(*idle))
+    }
+
+    /// Whether what is kept for a lease can be forgotten. A write with the last number that there is can only be told to
+    /// be too late by the lease itself being gone: not if that keeps instances.
+    fn can_forget(&self, id: LeaseId) -> bool {
+        self.last_kept(id) != Some(Sequence::LAST) || self.get(id).is_some_and(|held| held.instances == 0)
     }
 
     pub(crate) fn kept(&self, key: &KeptKey) -> Option<&Kept> {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use quorate_model::{GuardCause, GuardScope, GuardTime, Revision, limits};
+use quorate_model::{Filter, GuardCause, GuardScope, GuardTime, Liveness, Revision, ServiceKey, Standing, limits};
 
 #[cfg(quorate_planted)]
 use quorate_model::planted::{self, Planted};
 
 use crate::{
     Event, Guard, State,
-    guards::{GuardState, scopes_of},
+    guards::{Answer, GuardState, scopes_of},
 };
 
 /// Raises the guard of a scope in which something has just lapsed, if that is too much.
@@ -22,13 +22,18 @@ pub(super) fn raise_if_needed(state: &mut State, scope: &GuardScope) -> Option<E
         return None;
     }
     let cause = cause(state, scope)?;
-    if state.guards().len() < limits::GUARDS_MAX || matches!(scope, GuardScope::Cluster) {
+    if has_room(state, scope) || matches!(scope, GuardScope::Cluster) {
         return Some(raise(state, scope, cause, GuardTime::default()));
     }
     // Where so many are raised that no more can be remembered, it is the cluster that is guarded.
     let cluster = GuardScope::Cluster;
     let is_raised = state.guards().raised(&cluster).is_some();
     (!is_raised).then(|| raise(state, &cluster, cause, GuardTime::default()))
+}
+
+/// Whether the guard of a scope can be remembered.
+pub(super) fn has_room(state: &State, scope: &GuardScope) -> bool {
+    state.guards().state(scope).is_some() || state.guards().len() < limits::GUARDS_MAX
 }
 
 /// Raises the guard of a scope for so long from now on. One that is raised keeps its beginning.
@@ -68,6 +73,10 @@ pub(super) fn settle(state: &mut State, events: &mut Vec<Event>) {
     }
     let touched: BTreeSet<GuardScope> = events.iter().flat_map(touched).collect();
     for scope in touched {
+        // What does not fit drops with a later entry that touches it, or when its time is over.
+        if events.len() >= limits::EVENTS_PER_ENTRY_MAX {
+            return;
+        }
         if is_well(state, &scope) {
             events.push(drop_guard(state, &scope));
         }
@@ -93,22 +102,58 @@ fn cause(state: &State, scope: &GuardScope) -> Option<GuardCause> {
     if tally.is_over(share_percent(state, scope)) {
         return Some(GuardCause::Share);
     }
-    let GuardScope::Service(key) = scope else {
-        return None;
-    };
-    let persistent = state.catalog().service(key).map_or(0, |service| service.len()) - tally.leased;
-    let floor = usize::from(state.settings(key).protect_minimum.get());
-    tally.is_below(persistent, floor).then_some(GuardCause::Floor)
+    is_below_floor(state, scope).then_some(GuardCause::Floor)
 }
 
+/// Whether it is a service of which lapses have left too little.
+fn is_below_floor(state: &State, scope: &GuardScope) -> bool {
+    let GuardScope::Service(key) = scope else {
+        return false;
+    };
+    let floor = usize::from(state.settings(key).protect_minimum.get());
+    state.guards().tally(scope).counted > 0 && answer(state, key, floor.max(1)).is_below(floor)
+}
+
+/// What a default answer of a service would hold if there were no guards. Looks no further once it is `enough`.
+fn answer(state: &State, key: &ServiceKey, enough: usize) -> Answer {
+    let (standings, scope) = (state.standings(key), GuardScope::Service(key.clone()));
+    let mut answer = Answer::default();
+    let service = state.catalog().service(key);
+    for instance in service.iter().flat_map(|service| service.instances()) {
+        if answer.left >= enough {
+            break;
+        }
+        // What it would be if all leases lived: one that is disabled or does not work is no help to anybody.
+        let standing = Standing {
+            liveness: Liveness::Live,
+            ..standings.standing(instance)
+        };
+        if !Filter::default().matches(instance, &standing) {
+            continue;
+        }
+        match instance.lapse() {
+            None => answer.left += 1,
+            Some(lapse) => answer.fallen += usize::from(state.guards().counts(&scope, lapse, state.log_time())),
+        }
+    }
+    answer
+}
+
+/// Whether a guard is raised that can be dropped: no more is suspect than may be, and nothing of it is needed.
 fn is_well(state: &State, scope: &GuardScope) -> bool {
     let Some(guard) = state.guards().raised(scope) else {
         return false;
     };
     let tally = state.guards().tally(scope);
-    match guard.cause {
-        GuardCause::Operator => false,
-        GuardCause::Share | GuardCause::Floor => tally.is_well(share_percent(state, scope)),
+    match (guard.cause, scope) {
+        (GuardCause::Operator, _) => false,
+        // It may stand for guards of narrower scopes, of which it says nothing how much of them is suspect.
+        (GuardCause::Share | GuardCause::Floor, GuardScope::Cluster) if state.guards().len() >= limits::GUARDS_MAX => {
+            tally.counted == 0
+        }
+        (GuardCause::Share | GuardCause::Floor, _) => {
+            tally.is_well(share_percent(state, scope)) && !is_below_floor(state, scope)
+        }
     }
 }
 

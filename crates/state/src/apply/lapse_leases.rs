@@ -17,11 +17,15 @@ pub(super) fn apply(state: &mut State, leases: &[(LeaseId, Revision)]) -> (Outco
         let Some(held) = state.leases().get(*id).filter(|held| lives_since(held, *since)) else {
             continue;
         };
-        if events.len() + held.instance_count() > limits::EVENTS_PER_ENTRY_MAX {
+        let instances = state.instances_of(*id);
+        let more = instances.iter().flat_map(|instance| scopes_of(instance));
+        let more: BTreeSet<GuardScope> = more.filter(|scope| !scopes.contains(scope)).collect();
+        // Each scope may have an event of its own: its guard is raised.
+        if events.len() + instances.len() + scopes.len() + more.len() > limits::EVENTS_PER_ENTRY_MAX {
             continue;
         }
         let lapsed = lapsed(state, held);
-        scopes.extend(state.instances_of(*id).iter().flat_map(|instance| scopes_of(instance)));
+        scopes.extend(more);
         events.extend(state.set_lapsed(*id, Some(lapsed)));
         count += 1;
     }

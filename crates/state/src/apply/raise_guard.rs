@@ -1,6 +1,6 @@
 //! `RaiseGuard`: an operator wants lapses to have no effect on answers.
 
-use quorate_model::{GuardCause, GuardScope, GuardTime, limits};
+use quorate_model::{GuardCause, GuardScope, GuardTime};
 
 use super::{Applied, guarding};
 use crate::{Effect, Limit, Outcome, Rejection, State};
@@ -13,7 +13,7 @@ pub(super) fn apply(state: &mut State, scope: &GuardScope, lasts: GuardTime) -> 
         let effect = Effect::Unchanged;
         return Ok((Outcome::GuardRaised { effect }, Vec::new()));
     }
-    if state.guards().state(scope).is_none() && state.guards().len() >= limits::GUARDS_MAX {
+    if !guarding::has_room(state, scope) {
         let limit = Limit::Guards;
         return Err(Rejection::LimitExceeded { limit });
     }

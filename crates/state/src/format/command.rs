@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     guard::GuardScopeV1,
-    mutation::{KeeperV1, MutationV1, PatchV1, TakeoverV1},
+    mutation::{DeregisterV1, DrainV1, MutationV1, RegisterKeptV1, RegisterV1, SetAvailabilityV1, UpdateV1},
     overrides::{OverrideSpecV1, OverrideTargetV1},
     settings::SettingsPatchV1,
-    value::{AvailabilityV1, KeyV1, ServiceKeyV1, SpecV1, Text, optional_text, parse_optional},
+    value::{ServiceKeyV1, Text, optional_text, parse_optional},
 };
 use crate::{Command, Mutation};
 
@@ -24,36 +24,15 @@ pub(crate) enum CommandV1 {
     AllocateMember {
         nonce: u128,
     },
-    Register {
-        key: KeyV1,
-        spec: SpecV1,
-        takeover: TakeoverV1,
-        registered_at_ms: u64,
-    },
-    Update {
-        key: KeyV1,
-        generation: Option<u64>,
-        patch: PatchV1,
-    },
-    Deregister {
-        key: KeyV1,
-        generation: Option<u64>,
-    },
-    SetAvailability {
-        key: KeyV1,
-        availability: AvailabilityV1,
-        generation: Option<u64>,
-    },
+    Register(RegisterV1),
+    Update(UpdateV1),
+    Deregister(DeregisterV1),
+    SetAvailability(SetAvailabilityV1),
     Batch {
         key: Option<RequestKeyV1>,
         items: Vec<(u32, MutationV1)>,
     },
-    GrantLease {
-        owner: Option<Text>,
-        incarnation: u64,
-        ttl_ms: u64,
-        granted_at_ms: u64,
-    },
+    GrantLease(GrantV1),
     RevokeLease {
         id: u64,
     },
@@ -76,25 +55,12 @@ pub(crate) enum CommandV1 {
         reserved: u128,
         nonce: u128,
     },
-    RegisterKept {
-        key: KeyV1,
-        spec: SpecV1,
-        takeover: TakeoverV1,
-        registered_at_ms: u64,
-        keeper: KeeperV1,
-    },
-    Drain {
-        key: KeyV1,
-        generation: Option<u64>,
-        drain_ms: u64,
-    },
+    RegisterKept(RegisterKeptV1),
+    Drain(DrainV1),
     /// A grant with another time to stay than twice the TTL.
     GrantLeaseStaying {
-        owner: Option<Text>,
-        incarnation: u64,
-        ttl_ms: u64,
+        grant: GrantV1,
         remove_after_ms: u64,
-        granted_at_ms: u64,
     },
     LapseLeases {
         by: LeadershipV1,
@@ -112,6 +78,14 @@ pub(crate) enum CommandV1 {
     DropGuard {
         scope: GuardScopeV1,
     },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct GrantV1 {
+    owner: Option<Text>,
+    incarnation: u64,
+    ttl_ms: u64,
+    granted_at_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,25 +122,15 @@ impl From<&Command> for CommandV1 {
                 ttl,
                 remove_after,
                 granted_at_ms,
-            } if *remove_after == RemoveAfter::of(*ttl) => Self::GrantLease {
-                owner: optional_text(owner.as_ref()),
-                incarnation: incarnation.get(),
-                ttl_ms: ttl.as_ms(),
-                granted_at_ms: *granted_at_ms,
-            },
-            Command::GrantLease {
-                owner,
-                incarnation,
-                ttl,
-                remove_after,
-                granted_at_ms,
-            } => Self::GrantLeaseStaying {
-                owner: optional_text(owner.as_ref()),
-                incarnation: incarnation.get(),
-                ttl_ms: ttl.as_ms(),
-                remove_after_ms: remove_after.as_ms(),
-                granted_at_ms: *granted_at_ms,
-            },
+            } => {
+                let grant = GrantV1 {
+                    owner: optional_text(owner.as_ref()),
+                    incarnation: incarnation.get(),
+                    ttl_ms: ttl.as_ms(),
+                    granted_at_ms: *granted_at_ms,
+                };
+                grant.staying(*ttl, *remove_after)
+            }
             Command::RevokeLease { id } => Self::RevokeLease { id: id.get() },
             Command::SetOverride {
                 spec,
@@ -220,60 +184,18 @@ impl TryFrom<CommandV1> for Command {
             CommandV1::AllocateMember { nonce } => Self::AllocateMember {
                 nonce: JoinNonce::new(nonce),
             },
-            CommandV1::Register {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-            } => mutate(MutationV1::Register {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-            })?,
-            CommandV1::Update { key, generation, patch } => mutate(MutationV1::Update { key, generation, patch })?,
-            CommandV1::Deregister { key, generation } => mutate(MutationV1::Deregister { key, generation })?,
-            CommandV1::SetAvailability {
-                key,
-                availability,
-                generation,
-            } => mutate(MutationV1::SetAvailability {
-                key,
-                availability,
-                generation,
-            })?,
+            CommandV1::Register(register) => mutate(MutationV1::Register(register))?,
+            CommandV1::Update(update) => mutate(MutationV1::Update(update))?,
+            CommandV1::Deregister(deregister) => mutate(MutationV1::Deregister(deregister))?,
+            CommandV1::SetAvailability(set) => mutate(MutationV1::SetAvailability(set))?,
+            CommandV1::RegisterKept(kept) => mutate(MutationV1::RegisterKept(kept))?,
+            CommandV1::Drain(drain) => mutate(MutationV1::Drain(drain))?,
             CommandV1::Batch { key, items } => Self::Batch {
                 key: key.map(TryInto::try_into).transpose()?,
                 items: parse_items(items)?,
             },
-            CommandV1::GrantLease {
-                owner,
-                incarnation,
-                ttl_ms,
-                granted_at_ms,
-            } => {
-                let ttl = LeaseTtl::from_ms(ttl_ms)?;
-                Self::GrantLease {
-                    owner: parse_optional(owner)?,
-                    incarnation: incarnation.try_into()?,
-                    ttl,
-                    remove_after: RemoveAfter::of(ttl),
-                    granted_at_ms,
-                }
-            }
-            CommandV1::GrantLeaseStaying {
-                owner,
-                incarnation,
-                ttl_ms,
-                remove_after_ms,
-                granted_at_ms,
-            } => Self::GrantLease {
-                owner: parse_optional(owner)?,
-                incarnation: incarnation.try_into()?,
-                ttl: LeaseTtl::from_ms(ttl_ms)?,
-                remove_after: RemoveAfter::from_ms(remove_after_ms)?,
-                granted_at_ms,
-            },
+            CommandV1::GrantLease(grant) => grant.parse(None)?,
+            CommandV1::GrantLeaseStaying { grant, remove_after_ms } => grant.parse(Some(remove_after_ms))?,
             CommandV1::RevokeLease { id } => Self::RevokeLease { id: LeaseId::new(id) },
             CommandV1::SetOverride {
                 spec,
@@ -296,28 +218,6 @@ impl TryFrom<CommandV1> for Command {
                 reserved: JoinNonce::new(reserved),
                 nonce: JoinNonce::new(nonce),
             },
-            CommandV1::RegisterKept {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-                keeper,
-            } => mutate(MutationV1::RegisterKept {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-                keeper,
-            })?,
-            CommandV1::Drain {
-                key,
-                generation,
-                drain_ms,
-            } => mutate(MutationV1::Drain {
-                key,
-                generation,
-                drain_ms,
-            })?,
             CommandV1::LapseLeases { by, leases } => Self::LapseLeases {
                 by: by.try_into()?,
                 leases: parse_leases(leases),
@@ -347,6 +247,33 @@ fn parse_leases(leases: Vec<(u64, u64)>) -> Vec<(LeaseId, Revision)> {
     leases
         .map(|(id, since)| (LeaseId::new(id), Revision::new(since)))
         .collect()
+}
+
+// === impl GrantV1 ===
+
+impl GrantV1 {
+    fn staying(self, ttl: LeaseTtl, remove_after: RemoveAfter) -> CommandV1 {
+        if remove_after == RemoveAfter::of(ttl) {
+            return CommandV1::GrantLease(self);
+        }
+        CommandV1::GrantLeaseStaying {
+            grant: self,
+            remove_after_ms: remove_after.as_ms(),
+        }
+    }
+
+    /// The grant, which stays twice its TTL if it is not told otherwise.
+    fn parse(self, remove_after_ms: Option<u64>) -> Result<Command, InvalidValue> {
+        let ttl = LeaseTtl::from_ms(self.ttl_ms)?;
+        let remove_after = remove_after_ms.map(RemoveAfter::from_ms).transpose()?;
+        Ok(Command::GrantLease {
+            owner: parse_optional(self.owner)?,
+            incarnation: self.incarnation.try_into()?,
+            ttl,
+            remove_after: remove_after.unwrap_or_else(|| RemoveAfter::of(ttl)),
+            granted_at_ms: self.granted_at_ms,
+        })
+    }
 }
 
 // === impl LeadershipV1 ===
@@ -384,50 +311,12 @@ fn parse_expiry(ms: Option<u64>) -> Result<Option<ExpiresAfter>, InvalidValue> {
 impl From<MutationV1> for CommandV1 {
     fn from(mutation: MutationV1) -> Self {
         match mutation {
-            MutationV1::Register {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-            } => Self::Register {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-            },
-            MutationV1::Update { key, generation, patch } => Self::Update { key, generation, patch },
-            MutationV1::Deregister { key, generation } => Self::Deregister { key, generation },
-            MutationV1::SetAvailability {
-                key,
-                availability,
-                generation,
-            } => Self::SetAvailability {
-                key,
-                availability,
-                generation,
-            },
-            MutationV1::RegisterKept {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-                keeper,
-            } => Self::RegisterKept {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-                keeper,
-            },
-            MutationV1::Drain {
-                key,
-                generation,
-                drain_ms,
-            } => Self::Drain {
-                key,
-                generation,
-                drain_ms,
-            },
+            MutationV1::Register(register) => Self::Register(register),
+            MutationV1::Update(update) => Self::Update(update),
+            MutationV1::Deregister(deregister) => Self::Deregister(deregister),
+            MutationV1::SetAvailability(set) => Self::SetAvailability(set),
+            MutationV1::RegisterKept(kept) => Self::RegisterKept(kept),
+            MutationV1::Drain(drain) => Self::Drain(drain),
         }
     }
 }

@@ -19,38 +19,53 @@ const PART_LEN: usize = 5;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum MutationV1 {
-    Register {
-        key: KeyV1,
-        spec: SpecV1,
-        takeover: TakeoverV1,
-        registered_at_ms: u64,
-    },
-    Update {
-        key: KeyV1,
-        generation: Option<u64>,
-        patch: PatchV1,
-    },
-    Deregister {
-        key: KeyV1,
-        generation: Option<u64>,
-    },
-    SetAvailability {
-        key: KeyV1,
-        availability: AvailabilityV1,
-        generation: Option<u64>,
-    },
-    RegisterKept {
-        key: KeyV1,
-        spec: SpecV1,
-        takeover: TakeoverV1,
-        registered_at_ms: u64,
-        keeper: KeeperV1,
-    },
-    Drain {
-        key: KeyV1,
-        generation: Option<u64>,
-        drain_ms: u64,
-    },
+    Register(RegisterV1),
+    Update(UpdateV1),
+    Deregister(DeregisterV1),
+    SetAvailability(SetAvailabilityV1),
+    RegisterKept(RegisterKeptV1),
+    Drain(DrainV1),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RegisterV1 {
+    key: KeyV1,
+    spec: SpecV1,
+    takeover: TakeoverV1,
+    registered_at_ms: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct UpdateV1 {
+    key: KeyV1,
+    generation: Option<u64>,
+    patch: PatchV1,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DeregisterV1 {
+    key: KeyV1,
+    generation: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SetAvailabilityV1 {
+    key: KeyV1,
+    availability: AvailabilityV1,
+    generation: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RegisterKeptV1 {
+    register: RegisterV1,
+    keeper: KeeperV1,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct DrainV1 {
+    key: KeyV1,
+    generation: Option<u64>,
+    drain_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,13 +101,9 @@ pub(crate) enum VersionPatchV1 {
 pub(crate) fn mutation_digest(mutation: &Mutation) -> u64 {
     let mut timeless = MutationV1::from(mutation);
     match &mut timeless {
-        MutationV1::Register { registered_at_ms, .. } | MutationV1::RegisterKept { registered_at_ms, .. } => {
-            *registered_at_ms = 0;
-        }
-        MutationV1::Update { .. }
-        | MutationV1::Deregister { .. }
-        | MutationV1::SetAvailability { .. }
-        | MutationV1::Drain { .. } => {}
+        MutationV1::Register(register) => register.registered_at_ms = 0,
+        MutationV1::RegisterKept(kept) => kept.register.registered_at_ms = 0,
+        MutationV1::Update(_) | MutationV1::Deregister(_) | MutationV1::SetAvailability(_) | MutationV1::Drain(_) => {}
     }
     let bytes = bincode::DefaultOptions::new()
         .serialize(&timeless)
@@ -120,53 +131,46 @@ impl From<&Mutation> for MutationV1 {
                 lifetime,
                 registered_at_ms,
             } => {
-                let (key, spec, takeover) = (key.into(), spec.into(), (*takeover).into());
-                let registered_at_ms = *registered_at_ms;
+                let register = RegisterV1 {
+                    key: key.into(),
+                    spec: spec.into(),
+                    takeover: (*takeover).into(),
+                    registered_at_ms: *registered_at_ms,
+                };
                 match keeper_v1(*lifetime) {
-                    None => Self::Register {
-                        key,
-                        spec,
-                        takeover,
-                        registered_at_ms,
-                    },
-                    Some(keeper) => Self::RegisterKept {
-                        key,
-                        spec,
-                        takeover,
-                        registered_at_ms,
-                        keeper,
-                    },
+                    None => Self::Register(register),
+                    Some(keeper) => Self::RegisterKept(RegisterKeptV1 { register, keeper }),
                 }
             }
-            Mutation::Update { key, generation, patch } => Self::Update {
+            Mutation::Update { key, generation, patch } => Self::Update(UpdateV1 {
                 key: key.into(),
                 generation: generation.map(Generation::get),
                 patch: patch.into(),
-            },
-            Mutation::Deregister { key, generation } => Self::Deregister {
+            }),
+            Mutation::Deregister { key, generation } => Self::Deregister(DeregisterV1 {
                 key: key.into(),
                 generation: generation.map(Generation::get),
-            },
+            }),
             Mutation::SetAvailability {
                 key,
                 availability: Availability::Draining,
                 drain: Some(time),
                 generation,
-            } => Self::Drain {
+            } => Self::Drain(DrainV1 {
                 key: key.into(),
                 generation: generation.map(Generation::get),
                 drain_ms: time.as_ms(),
-            },
+            }),
             Mutation::SetAvailability {
                 key,
                 availability,
                 drain: _,
                 generation,
-            } => Self::SetAvailability {
+            } => Self::SetAvailability(SetAvailabilityV1 {
                 key: key.into(),
                 availability: (*availability).into(),
                 generation: generation.map(Generation::get),
-            },
+            }),
         }
     }
 }
@@ -195,60 +199,43 @@ impl TryFrom<MutationV1> for Mutation {
 
     fn try_from(mutation: MutationV1) -> Result<Self, InvalidValue> {
         Ok(match mutation {
-            MutationV1::Register {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-            } => Self::Register {
-                key: key.try_into()?,
-                spec: spec.try_into()?,
-                takeover: takeover.into(),
-                lifetime: Lifetime::Persistent,
-                registered_at_ms,
+            MutationV1::Register(register) => register.parse(Lifetime::Persistent)?,
+            MutationV1::RegisterKept(kept) => kept.register.parse(kept.keeper.try_into()?)?,
+            MutationV1::Update(update) => Self::Update {
+                key: update.key.try_into()?,
+                generation: update.generation.map(Generation::new),
+                patch: update.patch.try_into()?,
             },
-            MutationV1::RegisterKept {
-                key,
-                spec,
-                takeover,
-                registered_at_ms,
-                keeper,
-            } => Self::Register {
-                key: key.try_into()?,
-                spec: spec.try_into()?,
-                takeover: takeover.into(),
-                lifetime: keeper.try_into()?,
-                registered_at_ms,
+            MutationV1::Deregister(deregister) => Self::Deregister {
+                key: deregister.key.try_into()?,
+                generation: deregister.generation.map(Generation::new),
             },
-            MutationV1::Drain {
-                key,
-                generation,
-                drain_ms,
-            } => Self::SetAvailability {
-                key: key.try_into()?,
-                availability: Availability::Draining,
-                drain: Some(DrainTime::from_ms(drain_ms)?),
-                generation: generation.map(Generation::new),
-            },
-            MutationV1::Update { key, generation, patch } => Self::Update {
-                key: key.try_into()?,
-                generation: generation.map(Generation::new),
-                patch: patch.try_into()?,
-            },
-            MutationV1::Deregister { key, generation } => Self::Deregister {
-                key: key.try_into()?,
-                generation: generation.map(Generation::new),
-            },
-            MutationV1::SetAvailability {
-                key,
-                availability,
-                generation,
-            } => Self::SetAvailability {
-                key: key.try_into()?,
-                availability: availability.into(),
+            MutationV1::SetAvailability(set) => Self::SetAvailability {
+                key: set.key.try_into()?,
+                availability: set.availability.into(),
                 drain: None,
-                generation: generation.map(Generation::new),
+                generation: set.generation.map(Generation::new),
             },
+            MutationV1::Drain(drain) => Self::SetAvailability {
+                key: drain.key.try_into()?,
+                availability: Availability::Draining,
+                drain: Some(DrainTime::from_ms(drain.drain_ms)?),
+                generation: drain.generation.map(Generation::new),
+            },
+        })
+    }
+}
+
+// === impl RegisterV1 ===
+
+impl RegisterV1 {
+    fn parse(self, lifetime: Lifetime) -> Result<Mutation, InvalidValue> {
+        Ok(Mutation::Register {
+            key: self.key.try_into()?,
+            spec: self.spec.try_into()?,
+            takeover: self.takeover.into(),
+            lifetime,
+            registered_at_ms: self.registered_at_ms,
         })
     }
 }

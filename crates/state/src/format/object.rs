@@ -295,9 +295,7 @@ impl TryFrom<ObjectV1> for Object {
                 changed,
                 lapsed,
             } => {
-                let remove_after = RemoveAfter::from_ms(remove_after_ms)?;
-                let kind = if own { LeaseKind::Own } else { LeaseKind::Granted };
-                let held = lease.parse(Some(remove_after), kind)?;
+                let held = lease.parse(Some(remove_after_ms), own)?;
                 Self::Lease(held.standing(Revision::new(changed), lapsed.map(Lapsed::from)))
             }
             ObjectV1::Guard { scope, state } => Self::Guard {
@@ -305,7 +303,7 @@ impl TryFrom<ObjectV1> for Object {
                 state: state.into(),
             },
             ObjectV1::LogTime { ms } => Self::LogTime(LogTime::from_ms(ms)),
-            ObjectV1::Lease(lease) => Self::Lease(lease.parse(None, LeaseKind::Granted)?),
+            ObjectV1::Lease(lease) => Self::Lease(lease.parse(None, false)?),
             ObjectV1::KeptOutcome {
                 lease,
                 sequence,
@@ -351,16 +349,17 @@ impl From<&HeldLease> for LeaseV1 {
 
 impl LeaseV1 {
     /// The lease, which stays twice its TTL if it is not told otherwise.
-    fn parse(self, remove_after: Option<RemoveAfter>, kind: LeaseKind) -> Result<HeldLease, InvalidValue> {
+    fn parse(self, remove_after_ms: Option<u64>, own: bool) -> Result<HeldLease, InvalidValue> {
         let (window_start, last_used) = (self.window_start.try_into()?, Revision::new(self.last_used));
         let ttl = LeaseTtl::from_ms(self.ttl_ms)?;
+        let remove_after = remove_after_ms.map(RemoveAfter::from_ms).transpose()?;
         let lease = Lease {
             id: LeaseId::new(self.id),
             owner: parse_optional(self.owner)?,
             incarnation: self.incarnation.try_into()?,
             ttl,
             remove_after: remove_after.unwrap_or_else(|| RemoveAfter::of(ttl)),
-            kind,
+            kind: if own { LeaseKind::Own } else { LeaseKind::Granted },
             granted_at_ms: self.granted_at_ms,
         };
         Ok(HeldLease::new(lease, window_start, last_used))

@@ -12,24 +12,12 @@ pub(crate) enum OutcomeV1 {
     MemberAllocated {
         id: u64,
     },
-    Registered {
-        generation: u64,
-        revision: u64,
-        change: ChangeV1,
-    },
-    Updated {
-        generation: u64,
-        revision: u64,
-        effect: EffectV1,
-    },
+    Registered(RegisteredV1),
+    Updated(ChangedV1),
     Deregistered {
         existed: bool,
     },
-    AvailabilitySet {
-        generation: u64,
-        revision: u64,
-        effect: EffectV1,
-    },
+    AvailabilitySet(ChangedV1),
     Rejected(RejectionV1),
     Batch {
         items: Vec<ItemOutcomeV1>,
@@ -56,12 +44,7 @@ pub(crate) enum OutcomeV1 {
         settings: SettingsV1,
         effect: EffectV1,
     },
-    RegisteredKept {
-        generation: u64,
-        revision: u64,
-        change: ChangeV1,
-        lease: u64,
-    },
+    RegisteredKept(RegisteredKeptV1),
     /// A grant with another time to stay than twice the TTL.
     LeaseGrantedStaying {
         id: u64,
@@ -89,31 +72,32 @@ pub(crate) enum OutcomeV1 {
 /// Apart from [`OutcomeV1`], so that neither contains itself: bytes cannot nest without end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ItemOutcomeV1 {
-    Registered {
-        generation: u64,
-        revision: u64,
-        change: ChangeV1,
-    },
-    Updated {
-        generation: u64,
-        revision: u64,
-        effect: EffectV1,
-    },
-    Deregistered {
-        existed: bool,
-    },
-    AvailabilitySet {
-        generation: u64,
-        revision: u64,
-        effect: EffectV1,
-    },
+    Registered(RegisteredV1),
+    Updated(ChangedV1),
+    Deregistered { existed: bool },
+    AvailabilitySet(ChangedV1),
     Rejected(RejectionV1),
-    RegisteredKept {
-        generation: u64,
-        revision: u64,
-        change: ChangeV1,
-        lease: u64,
-    },
+    RegisteredKept(RegisteredKeptV1),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RegisteredV1 {
+    generation: u64,
+    revision: u64,
+    change: ChangeV1,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RegisteredKeptV1 {
+    registered: RegisteredV1,
+    lease: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ChangedV1 {
+    generation: u64,
+    revision: u64,
+    effect: EffectV1,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -194,50 +178,16 @@ impl TryFrom<OutcomeV1> for Outcome {
         Ok(match outcome {
             OutcomeV1::Founded => Self::Founded,
             OutcomeV1::MemberAllocated { id } => Self::MemberAllocated(MemberId::try_from(id)?),
-            OutcomeV1::Registered {
-                generation,
-                revision,
-                change,
-            } => of_item(ItemOutcomeV1::Registered {
-                generation,
-                revision,
-                change,
-            })?,
-            OutcomeV1::Updated {
-                generation,
-                revision,
-                effect,
-            } => of_item(ItemOutcomeV1::Updated {
-                generation,
-                revision,
-                effect,
-            })?,
+            OutcomeV1::Registered(registered) => of_item(ItemOutcomeV1::Registered(registered))?,
+            OutcomeV1::RegisteredKept(kept) => of_item(ItemOutcomeV1::RegisteredKept(kept))?,
+            OutcomeV1::Updated(updated) => of_item(ItemOutcomeV1::Updated(updated))?,
             OutcomeV1::Deregistered { existed } => of_item(ItemOutcomeV1::Deregistered { existed })?,
-            OutcomeV1::AvailabilitySet {
-                generation,
-                revision,
-                effect,
-            } => of_item(ItemOutcomeV1::AvailabilitySet {
-                generation,
-                revision,
-                effect,
-            })?,
+            OutcomeV1::AvailabilitySet(set) => of_item(ItemOutcomeV1::AvailabilitySet(set))?,
             OutcomeV1::Rejected(rejection) => Self::Rejected(rejection.try_into()?),
             OutcomeV1::Batch { items } => {
                 let items: Result<_, InvalidValue> = items.into_iter().map(ItemOutcome::try_from).collect();
                 Self::Batch(items?)
             }
-            OutcomeV1::RegisteredKept {
-                generation,
-                revision,
-                change,
-                lease,
-            } => of_item(ItemOutcomeV1::RegisteredKept {
-                generation,
-                revision,
-                change,
-                lease,
-            })?,
             OutcomeV1::LeaseGranted { id, ttl_ms, effect } => {
                 let ttl = LeaseTtl::from_ms(ttl_ms)?;
                 Self::LeaseGranted {
@@ -282,46 +232,12 @@ impl TryFrom<OutcomeV1> for Outcome {
 impl From<ItemOutcomeV1> for OutcomeV1 {
     fn from(outcome: ItemOutcomeV1) -> Self {
         match outcome {
-            ItemOutcomeV1::Registered {
-                generation,
-                revision,
-                change,
-            } => Self::Registered {
-                generation,
-                revision,
-                change,
-            },
-            ItemOutcomeV1::Updated {
-                generation,
-                revision,
-                effect,
-            } => Self::Updated {
-                generation,
-                revision,
-                effect,
-            },
+            ItemOutcomeV1::Registered(registered) => Self::Registered(registered),
+            ItemOutcomeV1::RegisteredKept(kept) => Self::RegisteredKept(kept),
+            ItemOutcomeV1::Updated(updated) => Self::Updated(updated),
             ItemOutcomeV1::Deregistered { existed } => Self::Deregistered { existed },
-            ItemOutcomeV1::AvailabilitySet {
-                generation,
-                revision,
-                effect,
-            } => Self::AvailabilitySet {
-                generation,
-                revision,
-                effect,
-            },
+            ItemOutcomeV1::AvailabilitySet(set) => Self::AvailabilitySet(set),
             ItemOutcomeV1::Rejected(rejection) => Self::Rejected(rejection),
-            ItemOutcomeV1::RegisteredKept {
-                generation,
-                revision,
-                change,
-                lease,
-            } => Self::RegisteredKept {
-                generation,
-                revision,
-                change,
-                lease,
-            },
         }
     }
 }
@@ -330,47 +246,39 @@ impl From<ItemOutcomeV1> for OutcomeV1 {
 
 impl From<Mutated> for ItemOutcomeV1 {
     fn from(mutated: Mutated) -> Self {
+        let changed = |generation: Generation, revision: Revision, effect: Effect| ChangedV1 {
+            generation: generation.get(),
+            revision: revision.get(),
+            effect: effect.into(),
+        };
         match mutated {
             Mutated::Registered {
                 generation,
                 revision,
                 change,
-                lease: None,
-            } => Self::Registered {
-                generation: generation.get(),
-                revision: revision.get(),
-                change: change.into(),
-            },
-            Mutated::Registered {
-                generation,
-                revision,
-                change,
-                lease: Some(lease),
-            } => Self::RegisteredKept {
-                generation: generation.get(),
-                revision: revision.get(),
-                change: change.into(),
-                lease: lease.get(),
-            },
+                lease,
+            } => {
+                let registered = RegisteredV1 {
+                    generation: generation.get(),
+                    revision: revision.get(),
+                    change: change.into(),
+                };
+                match lease.map(LeaseId::get) {
+                    None => Self::Registered(registered),
+                    Some(lease) => Self::RegisteredKept(RegisteredKeptV1 { registered, lease }),
+                }
+            }
             Mutated::Updated {
                 generation,
                 revision,
                 effect,
-            } => Self::Updated {
-                generation: generation.get(),
-                revision: revision.get(),
-                effect: effect.into(),
-            },
+            } => Self::Updated(changed(generation, revision, effect)),
             Mutated::Deregistered { existed } => Self::Deregistered { existed },
             Mutated::AvailabilitySet {
                 generation,
                 revision,
                 effect,
-            } => Self::AvailabilitySet {
-                generation: generation.get(),
-                revision: revision.get(),
-                effect: effect.into(),
-            },
+            } => Self::AvailabilitySet(changed(generation, revision, effect)),
         }
     }
 }
@@ -389,48 +297,34 @@ impl TryFrom<ItemOutcomeV1> for ItemOutcome {
 
     fn try_from(outcome: ItemOutcomeV1) -> Result<Self, InvalidValue> {
         Ok(Ok(match outcome {
-            ItemOutcomeV1::Registered {
-                generation,
-                revision,
-                change,
-            } => Mutated::Registered {
-                generation: Generation::new(generation),
-                revision: Revision::new(revision),
-                change: change.into(),
-                lease: None,
-            },
-            ItemOutcomeV1::RegisteredKept {
-                generation,
-                revision,
-                change,
-                lease,
-            } => Mutated::Registered {
-                generation: Generation::new(generation),
-                revision: Revision::new(revision),
-                change: change.into(),
-                lease: Some(LeaseId::new(lease)),
-            },
-            ItemOutcomeV1::Updated {
-                generation,
-                revision,
-                effect,
-            } => Mutated::Updated {
-                generation: Generation::new(generation),
-                revision: Revision::new(revision),
-                effect: effect.into(),
+            ItemOutcomeV1::Registered(registered) => registered.kept_by(None),
+            ItemOutcomeV1::RegisteredKept(kept) => kept.registered.kept_by(Some(LeaseId::new(kept.lease))),
+            ItemOutcomeV1::Updated(updated) => Mutated::Updated {
+                generation: Generation::new(updated.generation),
+                revision: Revision::new(updated.revision),
+                effect: updated.effect.into(),
             },
             ItemOutcomeV1::Deregistered { existed } => Mutated::Deregistered { existed },
-            ItemOutcomeV1::AvailabilitySet {
-                generation,
-                revision,
-                effect,
-            } => Mutated::AvailabilitySet {
-                generation: Generation::new(generation),
-                revision: Revision::new(revision),
-                effect: effect.into(),
+            ItemOutcomeV1::AvailabilitySet(set) => Mutated::AvailabilitySet {
+                generation: Generation::new(set.generation),
+                revision: Revision::new(set.revision),
+                effect: set.effect.into(),
             },
             ItemOutcomeV1::Rejected(rejection) => return Ok(Err(rejection.try_into()?)),
         }))
+    }
+}
+
+// === impl RegisteredV1 ===
+
+impl RegisteredV1 {
+    fn kept_by(self, lease: Option<LeaseId>) -> Mutated {
+        Mutated::Registered {
+            generation: Generation::new(self.generation),
+            revision: Revision::new(self.revision),
+            change: self.change.into(),
+            lease,
+        }
     }
 }
 

@@ -37,14 +37,25 @@ impl Tally {
     pub(crate) fn is_well(&self, share_percent: u8) -> bool {
         self.counted == 0 || self.counted * 300 < self.leased * usize::from(share_percent) * 2
     }
+}
 
-    /// Whether the guard of a service is to be raised of which `persistent` instances no lease keeps: it would be left
-    /// with fewer than `floor`, or none where it had several.
-    pub(crate) fn is_below(&self, persistent: usize, floor: usize) -> bool {
-        let left = persistent + self.leased - self.lapsed;
-        let before = left + self.counted;
+/// What a default answer of a service would hold if there were no guards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// How many instances it holds.
+    pub(crate) left: usize,
+    /// How many more it would hold if none had lapsed that counts.
+    pub(crate) fallen: usize,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Whether lapses have left fewer instances than `floor`, or none where there were several.
+    pub(crate) fn is_below(self, floor: usize) -> bool {
+        let before = self.left + self.fallen;
         let least = if before >= 2 { floor.max(1) } else { floor };
-        self.counted > 0 && left < least.min(before)
+        self.fallen > 0 && self.left < least.min(before)
     }
 }
 
@@ -78,13 +89,13 @@ mod tests {
 
     #[test]
     fn a_service_is_not_emptied_at_once_nor_left_with_less_than_its_floor() {
-        assert!(tally(2, 2, 2).is_below(0, 0));
-        assert!(!tally(2, 2, 1).is_below(0, 0), "the other one went long before");
-        assert!(!tally(2, 1, 1).is_below(0, 0));
-        assert!(!tally(1, 1, 1).is_below(0, 0), "a single one may go");
-        assert!(!tally(2, 2, 2).is_below(1, 0), "one stays that no lease keeps");
-        assert!(tally(5, 3, 3).is_below(0, 3));
-        assert!(!tally(5, 2, 2).is_below(0, 3));
-        assert!(tally(2, 1, 1).is_below(0, 3), "no answer falls further below the floor");
+        let answer = |left, fallen| Answer { left, fallen };
+        assert!(answer(0, 2).is_below(0));
+        assert!(!answer(1, 1).is_below(0));
+        assert!(!answer(0, 1).is_below(0), "a single one may go");
+        assert!(!answer(0, 0).is_below(3), "nothing has lapsed that counts");
+        assert!(answer(2, 3).is_below(3));
+        assert!(!answer(3, 2).is_below(3));
+        assert!(answer(1, 1).is_below(3), "no answer falls further below the floor");
     }
 }

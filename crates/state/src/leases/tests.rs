@@ -1,6 +1,6 @@
 //! Leases at the edges of their limits.
 
-use quorate_model::LeaseTtl;
+use quorate_model::{LeaseTtl, RemoveAfter};
 
 use super::*;
 use crate::Mutated;
@@ -11,6 +11,8 @@ fn lease(id: u64) -> HeldLease {
         owner: None,
         incarnation: id.try_into().unwrap(),
         ttl: LeaseTtl::default(),
+        remove_after: RemoveAfter::of(LeaseTtl::default()),
+        kind: LeaseKind::Granted,
         granted_at_ms: 0,
     };
     HeldLease::new(lease, Sequence::FIRST, Revision::new(id))

@@ -312,12 +312,9 @@ impl State {
     /// Forgets all that is kept for a lease, so that none of it can be asked for again: what comes late is too old.
     fn forget_all(&mut self, id: LeaseId) {
         match self.leases.last_kept(id) {
-            // No number comes after it, so that it could only be told by the lease itself being gone: not if that keeps
-            // something.
+            // No number comes after it, so that it can only be told by the lease itself being gone.
             Some(Sequence::LAST) => {
-                if self.leases.get(id).is_some_and(|held| held.instance_count() == 0) {
-                    self.remove_lease(id);
-                }
+                self.remove_lease(id);
             }
             Some(last) => self.move_window(id, last.next()),
             None => {}

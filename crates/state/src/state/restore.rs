@@ -109,8 +109,10 @@ impl State {
         fits && matches!(self.put(instance), Event::Put { previous: None, .. })
     }
 
+    /// A guard has a say in what is counted, so that it comes before all instances that are.
     fn restore_guard(&mut self, scope: &GuardScope, state: &GuardState) -> bool {
-        let fits = self.guards.state(scope).is_none() && self.guards.len() <= GUARDS_MAX;
+        let comes_first = self.guards.is_uncounted() && self.guards.state(scope).is_none();
+        let fits = comes_first && self.guards.len() <= GUARDS_MAX;
         if fits {
             self.put_guard(scope, *state);
         }
@@ -120,11 +122,11 @@ impl State {
     /// A lease that the future has granted would be in the way of one that is to come; one that it has used could not
     /// be told from one that is in use.
     fn restore_lease(&mut self, held: HeldLease) -> bool {
-        let (granted, used) = (held.lease().id.get(), held.last_used().get());
-        let changed = held.changed().get();
-        let lapse = held.lapsed().map(|lapsed| lapsed.lapse);
         let id = held.lease().id;
-        let fits = granted <= used && used.max(changed) <= self.revision().get() && granted <= changed;
+        let (granted, used, changed) = (id.get(), held.last_used().get(), held.changed().get());
+        let lapse = held.lapsed().map(|lapsed| lapsed.lapse);
+        let in_order = granted <= used && granted <= changed && used.max(changed) <= self.revision().get();
+        let fits = in_order && lapse.is_none_or(|lapse| lapse.revision == held.changed());
         let inserted = fits && self.insert_lease(held).is_ok();
         if let Some(lapse) = lapse.filter(|lapse| inserted && lapse.recent_until > self.log_time) {
             self.leases.note_recent(&lapse, id);

@@ -9,7 +9,7 @@ use quorate_model::{
 
 use super::{Cluster, State};
 use crate::{
-    Command, HeldLease, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::scopes_of,
+    Command, HeldLease, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::wide_scopes,
     leases::KeptKey,
 };
 
@@ -141,11 +141,14 @@ impl State {
             return Vec::new();
         }
         let service = self.service(key);
-        let scopes = service
+        let zones = service
             .iter()
             .flat_map(|service| service.instances())
-            .flat_map(|instance| scopes_of(instance));
-        let scopes: BTreeSet<GuardScope> = scopes.collect();
+            .filter_map(|instance| instance.spec().locality().zone.clone());
+        let scopes: BTreeSet<GuardScope> = wide_scopes(key)
+            .into_iter()
+            .chain(zones.map(GuardScope::Zone))
+            .collect();
         self.guards
             .iter_raised()
             .filter(|raised| scopes.contains(&raised.scope))

@@ -3,15 +3,19 @@
 mod values;
 
 use proptest::{collection, option, prelude::*};
-use quorate_model::{ClusterId, Epoch, Generation, Incarnation, JoinNonce, LeaseId, LogTime, MemberId, RequestKey};
+use quorate_model::{
+    ClusterId, Epoch, Generation, Incarnation, InstanceKey, JoinNonce, Leadership, LeaseId, Lifetime, LogTime,
+    MemberId, RemoveAfter, RequestKey, Revision, Term,
+};
 use quorate_state::{Command, Mutation, Position, Takeover};
 
 use crate::{
     naive::Naive,
-    samples::{found, grant, position},
+    samples::{LEADERSHIP, found, grant, position},
 };
 
-/// A stamped command, or a shape of one whose generations and leases depend on what is there when it is applied.
+/// A stamped command, or a shape of one whose generations, leases and their revisions depend on what is there when it is
+/// applied.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     stamp_ms: u64,
@@ -43,6 +47,15 @@ impl Step {
                 }
             }
             Command::RevokeLease { id } => *id = naive.chosen(*id),
+            Command::LapseLeases { leases, .. } | Command::ReviveLeases { leases, .. } => {
+                for (id, revision) in leases {
+                    *id = naive.chosen_held(*id);
+                    // A number other than 0 stands for itself: it is hardly ever the right one.
+                    if *revision == Revision::ZERO {
+                        *revision = naive.changed(*id);
+                    }
+                }
+            }
             Command::Found { .. }
             | Command::AllocateMember { .. }
             | Command::GrantLease { .. }
@@ -50,7 +63,10 @@ impl Step {
             | Command::ClearOverride { .. }
             | Command::ExpireOverrides
             | Command::SetServiceSettings { .. }
-            | Command::ClaimMember { .. } => {}
+            | Command::ClaimMember { .. }
+            | Command::PassTime
+            | Command::RaiseGuard { .. }
+            | Command::DropGuard { .. } => {}
         }
         command
     }
@@ -66,7 +82,11 @@ impl Step {
                     Aim::Fixed(number) => Some(Generation::new(number)),
                 };
             }
-            Mutation::Register { .. } => {}
+            Mutation::Register { lifetime, .. } => {
+                if let Lifetime::Lease(id) = lifetime {
+                    *id = naive.chosen_held(*id);
+                }
+            }
         }
     }
 
@@ -88,21 +108,49 @@ fn with_lease(key: RequestKey, lease: LeaseId) -> RequestKey {
 }
 
 pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    steps_of(command(), 60)
+}
+
+/// Longer histories of leases that come and go in few services.
+pub(crate) fn steps_of_leases() -> impl Strategy<Value = Vec<Step>> {
+    let command = prop_oneof![
+        8 => registration(values::key_of_few_services()).prop_map(Command::Mutate),
+        2 => mutation().prop_map(Command::Mutate),
+        4 => of_leases(),
+        10 => of_liveness(),
+        2 => of_operators(),
+    ];
+    steps_of(command, 250)
+}
+
+fn steps_of(command: impl Strategy<Value = Command>, max: usize) -> impl Strategy<Value = Vec<Step>> {
     let aim = prop_oneof![Just(Aim::Any), Just(Aim::Current), (0_u64..40).prop_map(Aim::Fixed)];
-    // Stamps of several leaders: mostly but not always later than those before.
-    let stamp_ms = prop_oneof![Just(0), 0_u64..60];
-    let step = (stamp_ms, command(), aim).prop_map(|(stamp_ms, command, aim)| Step { stamp_ms, command, aim });
+    // Mostly a little later than the one before, so that what is short and what is long comes to its end.
+    let later_ms = prop_oneof![
+        10 => 0_u64..20,
+        3 => 500_u64..3_000,
+        2 => 5_000_u64..40_000,
+        1 => Just(600_000),
+        1 => prop::sample::select(vec![0, 0, 86_400_000, 172_800_000]),
+    ];
+    // Stamps of several leaders, some of which are behind.
+    let behind_ms = prop_oneof![4 => Just(0), 1 => 0_u64..60];
+    let step = (later_ms, behind_ms, command, aim);
     let beginning = [found(), grant("p", 1), grant("", 2)].map(|command| Step {
         stamp_ms: 0,
         command,
         aim: Aim::Any,
     });
     // Usually founded first, with leases that writes can name; sometimes later or never.
-    (prop::bool::weighted(0.9), collection::vec(step, 0..60)).prop_map(move |(first, mut steps)| {
-        if first {
-            steps.splice(..0, beginning.clone());
-        }
-        steps
+    (prop::bool::weighted(0.9), collection::vec(step, 0..max)).prop_map(move |(first, steps)| {
+        let mut time_ms = 0;
+        let steps = steps.into_iter().map(|(later_ms, behind_ms, command, aim)| {
+            time_ms += later_ms;
+            let stamp_ms = u64::saturating_sub(time_ms, behind_ms);
+            Step { stamp_ms, command, aim }
+        });
+        let beginning = beginning.clone().into_iter().filter(|_| first);
+        beginning.chain(steps).collect()
     })
 }
 
@@ -111,7 +159,24 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         3 => of_members(),
         14 => mutation().prop_map(Command::Mutate),
         12 => of_leases(),
+        7 => of_liveness(),
         9 => of_operators(),
+    ]
+}
+
+fn of_liveness() -> impl Strategy<Value = Command> {
+    let leases = || {
+        let revision = prop_oneof![12 => Just(0_u64), 1 => 1_u64..60].prop_map(Revision::new);
+        collection::vec(((0_u64..200).prop_map(LeaseId::new), revision), 0..5)
+    };
+    let by = || prop_oneof![9 => Just(LEADERSHIP), 1 => Just(Leadership { term: Term::new(2), ..LEADERSHIP })];
+    prop_oneof![
+        6 => (by(), leases()).prop_map(|(by, leases)| Command::LapseLeases { by, leases }),
+        3 => (by(), leases()).prop_map(|(by, leases)| Command::ReviveLeases { by, leases }),
+        4 => Just(Command::PassTime),
+        1 => (values::guard_scope(), values::guard_time())
+            .prop_map(|(scope, lasts)| Command::RaiseGuard { scope, lasts }),
+        1 => values::guard_scope().prop_map(|scope| Command::DropGuard { scope }),
     ]
 }
 
@@ -133,13 +198,22 @@ fn of_members() -> impl Strategy<Value = Command> {
 }
 
 fn of_leases() -> impl Strategy<Value = Command> {
-    let grant = (option::of("[op]"), 1_u64..3, values::ttl(), 0_u64..3);
-    let grant = grant.prop_map(|(owner, incarnation, ttl, granted_at_ms)| Command::GrantLease {
-        owner: owner.map(|owner| owner.as_str().parse().expect("valid")),
-        incarnation: Incarnation::try_from(incarnation).expect("not 0"),
-        ttl,
-        granted_at_ms,
-    });
+    let grant = (
+        option::of("[op]"),
+        1_u64..4,
+        values::ttl(),
+        values::remove_after(),
+        0_u64..3,
+    );
+    let grant = grant.prop_map(
+        |(owner, incarnation, ttl, remove_after, granted_at_ms)| Command::GrantLease {
+            owner: owner.map(|owner| owner.as_str().parse().expect("valid")),
+            incarnation: Incarnation::try_from(incarnation).expect("not 0"),
+            ttl,
+            remove_after: remove_after.unwrap_or(RemoveAfter::of(ttl)),
+            granted_at_ms,
+        },
+    );
     let items = collection::vec((0_u32..3, mutation()), 0..4);
     let batch =
         (option::weighted(0.8, values::request_key()), items).prop_map(|(key, items)| Command::Batch { key, items });
@@ -171,28 +245,47 @@ fn of_operators() -> impl Strategy<Value = Command> {
     ]
 }
 
-pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
-    let register = (values::key(), values::spec(), any::<bool>(), 0_u64..3);
-    let register = register.prop_map(|(key, spec, takeover, registered_at_ms)| Mutation::Register {
+fn registration(key: impl Strategy<Value = InstanceKey>) -> impl Strategy<Value = Mutation> {
+    let register = (
         key,
-        spec,
-        takeover: if takeover {
-            Takeover::Allowed
-        } else {
-            Takeover::Forbidden
+        values::spec(),
+        any::<bool>(),
+        values::lifetime(),
+        prop::bool::weighted(0.8),
+        0_u64..3,
+    );
+    register.prop_map(
+        |(key, spec, takeover, lifetime, leaves_out, registered_at_ms)| Mutation::Register {
+            key,
+            spec: match lifetime {
+                // Whoever names a lease need not say who it is; what is said is mostly wrong here.
+                Lifetime::Lease(_) if leaves_out => values::without_holder(spec),
+                Lifetime::Lease(_) | Lifetime::Ttl(_) | Lifetime::Persistent => spec,
+            },
+            takeover: if takeover {
+                Takeover::Allowed
+            } else {
+                Takeover::Forbidden
+            },
+            lifetime,
+            registered_at_ms,
         },
-        registered_at_ms,
-    });
+    )
+}
+
+pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
+    let register = registration(values::key());
     let update = (values::key(), values::patch()).prop_map(|(key, patch)| Mutation::Update {
         key,
         generation: None,
         patch,
     });
     let deregister = values::key().prop_map(|key| Mutation::Deregister { key, generation: None });
-    let set_availability = (values::key(), values::availability());
-    let set_availability = set_availability.prop_map(|(key, availability)| Mutation::SetAvailability {
+    let set_availability = (values::key(), values::intent());
+    let set_availability = set_availability.prop_map(|(key, (availability, drain))| Mutation::SetAvailability {
         key,
         availability,
+        drain,
         generation: None,
     });
     prop_oneof![

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use quorate_model::{
-    AddressKind, Availability, Endpoint, Endpoints, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, Locality,
-    Metadata, Override, OverrideTarget, Patch, ServiceKey, ServiceSettings, StateHash, Tags,
+    AddressKind, Availability, Endpoint, Endpoints, GuardCause, GuardScope, InstanceKey, InstanceParts, InstancePatch,
+    InstanceSpec, Lapse, LeaseKind, Lifetime, Locality, Metadata, Override, OverrideTarget, Patch, ServiceKey,
+    ServiceSettings, StateHash, Tags,
 };
-use quorate_state::{Change, Effect, ItemOutcome, Mutated, Mutation, Rejection, Takeover};
+use quorate_state::{Change, Effect, ItemOutcome, Limit, Mutated, Mutation, Rejection, Takeover};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::naive::{Naive, NaiveKept, NaiveLease};
+use crate::naive::{Naive, NaiveGuard, NaiveGuardState, NaiveKept, NaiveLease};
 
 /// The hash of everything that the naive model knows, summed up from nothing.
 pub(crate) fn hash(naive: &Naive) -> StateHash {
@@ -38,30 +39,81 @@ pub(crate) fn hash(naive: &Naive) -> StateHash {
         .chain(naive.kept.iter().map(kept))
         .chain(naive.overrides.iter().map(operator_override))
         .chain(settings)
+        .chain(naive.guards.iter().map(guard))
         .fold(StateHash::EMPTY, |sum, object| sum.plus(xxh3_128(&object.0)))
 }
 
 fn instance(instance: &InstanceParts) -> Canonical {
-    Canonical::of(2)
+    let is_of_the_first_kind = instance.lease.is_none() && instance.drains_until.is_none();
+    let bytes = Canonical::of(if is_of_the_first_kind { 2 } else { 8 })
         .key(&instance.key)
         .spec(&instance.spec)
         .availability(instance.availability)
         .number(instance.create_revision.get())
         .number(instance.modify_revision.get())
         .number(instance.generation.get())
-        .number(instance.registered_at_ms)
+        .number(instance.registered_at_ms);
+    if is_of_the_first_kind {
+        return bytes;
+    }
+    bytes
+        .optional(instance.lease, |bytes, lease| bytes.number(lease.get()))
+        .optional(instance.lapse.as_ref(), Canonical::lapse)
+        .optional(instance.drains_until, |bytes, until| bytes.number(until.as_ms()))
 }
 
 fn lease(held: &NaiveLease) -> Canonical {
     let lease = &held.lease;
-    Canonical::of(4)
+    let is_own = lease.kind == LeaseKind::Own;
+    let is_of_the_first_kind = !is_own
+        && held.lapsed.is_none()
+        && held.changed == lease.id.get()
+        && lease.remove_after.as_ms() == 2 * lease.ttl.as_ms();
+    let bytes = Canonical::of(if is_of_the_first_kind { 4 } else { 9 })
         .number(lease.id.get())
         .optional(lease.owner.as_ref(), |bytes, owner| bytes.text(owner.as_str()))
         .number(lease.incarnation.get())
         .number(lease.ttl.as_ms())
         .number(lease.granted_at_ms)
         .number(held.window_start)
-        .number(held.last_used)
+        .number(held.last_used);
+    if is_of_the_first_kind {
+        return bytes;
+    }
+    bytes
+        .number(lease.remove_after.as_ms())
+        .raw(&[u8::from(is_own)])
+        .number(held.changed)
+        .optional(held.lapsed, |bytes, lapsed| {
+            bytes.lapse(&lapsed.lapse).number(lapsed.expires_at.as_ms())
+        })
+}
+
+fn guard(known: &NaiveGuard) -> Canonical {
+    let bytes = Canonical::of(10);
+    let bytes = match &known.scope {
+        GuardScope::Service(service) => bytes
+            .number(0_u64)
+            .text(service.namespace.as_str())
+            .text(service.service.as_str()),
+        GuardScope::Zone(zone) => bytes.number(1_u64).text(zone.as_str()),
+        GuardScope::Namespace(namespace) => bytes.number(2_u64).text(namespace.as_str()),
+        GuardScope::Cluster => bytes.number(3_u64),
+    };
+    match known.state {
+        NaiveGuardState::Raised(guard) => bytes
+            .number(0_u64)
+            .number(guard.revision.get())
+            .number(guard.raised_at.as_ms())
+            .number(guard.drops_at.as_ms())
+            .number(match guard.cause {
+                GuardCause::Share => 0_u64,
+                GuardCause::Floor => 1,
+                GuardCause::Operator => 2,
+            })
+            .number(guard.counts_from.get()),
+        NaiveGuardState::Dropped { revision, at_ms } => bytes.number(1_u64).number(revision).number(at_ms),
+    }
 }
 
 fn kept(kept: &NaiveKept) -> Canonical {
@@ -110,17 +162,23 @@ fn mutation(mutation: &Mutation) -> Canonical {
             key,
             spec,
             takeover,
+            lifetime,
             registered_at_ms,
         } => {
             let takeover = match takeover {
                 Takeover::Forbidden => 0_u64,
                 Takeover::Allowed => 1,
             };
-            Canonical::of(0)
+            let bytes = Canonical::of(if *lifetime == Lifetime::Persistent { 0 } else { 4 })
                 .key(key)
                 .spec(spec)
                 .number(takeover)
-                .number(*registered_at_ms)
+                .number(*registered_at_ms);
+            match lifetime {
+                Lifetime::Persistent => bytes,
+                Lifetime::Ttl(ttl) => bytes.number(0_u64).number(ttl.as_ms()),
+                Lifetime::Lease(id) => bytes.number(1_u64).number(id.get()),
+            }
         }
         Mutation::Update { key, generation, patch } => Canonical::of(1)
             .key(key)
@@ -131,7 +189,17 @@ fn mutation(mutation: &Mutation) -> Canonical {
             .optional(*generation, |bytes, generation| bytes.number(generation.get())),
         Mutation::SetAvailability {
             key,
+            availability: Availability::Draining,
+            drain: Some(time),
+            generation,
+        } => Canonical::of(5)
+            .key(key)
+            .optional(*generation, |bytes, generation| bytes.number(generation.get()))
+            .number(time.as_ms()),
+        Mutation::SetAvailability {
+            key,
             availability,
+            drain: _,
             generation,
         } => Canonical::of(3)
             .key(key)
@@ -212,6 +280,12 @@ impl Canonical {
         tags.iter().fold(bytes, |bytes, tag| bytes.text(tag.as_str()))
     }
 
+    fn lapse(self, lapse: &Lapse) -> Self {
+        self.number(lapse.revision.get())
+            .number(lapse.at.as_ms())
+            .number(lapse.recent_until.as_ms())
+    }
+
     fn availability(self, availability: Availability) -> Self {
         self.number(match availability {
             Availability::Enabled => 0_u64,
@@ -230,6 +304,7 @@ impl Canonical {
                 generation,
                 revision,
                 change,
+                lease,
             }) => {
                 let change = match change {
                     Change::Created => 0_u64,
@@ -238,10 +313,12 @@ impl Canonical {
                     Change::Restarted => 3,
                     Change::TakenOver => 4,
                 };
-                self.number(0_u64)
-                    .number(generation.get())
-                    .number(revision.get())
-                    .number(change)
+                let bytes = self.number(if lease.is_none() { 0_u64 } else { 5 });
+                let bytes = bytes.number(generation.get()).number(revision.get()).number(change);
+                match lease {
+                    None => bytes,
+                    Some(lease) => bytes.number(lease.get()),
+                }
             }
             Ok(Mutated::Updated {
                 generation,
@@ -272,11 +349,13 @@ impl Canonical {
                 .optional(owner.as_ref(), |bytes, owner| bytes.text(owner.as_str())),
             Rejection::StaleGeneration { current } => self.number(2_u64).number(current.get()),
             Rejection::NotFound => self.number(3_u64),
-            Rejection::Invalid { .. }
-            | Rejection::LimitExceeded { .. }
+            Rejection::Invalid { reason } => self.number(0_u64).text(reason),
+            Rejection::LimitExceeded { limit: Limit::Leases } => self.number(4_u64).number(4_u64),
+            Rejection::LeaseNotFound => self.number(7_u64),
+            Rejection::LeaseLapsed => self.number(11_u64),
+            Rejection::LimitExceeded { .. }
             | Rejection::NotFounded
             | Rejection::AlreadyFounded { .. }
-            | Rejection::LeaseNotFound
             | Rejection::SequenceTooOld { .. }
             | Rejection::KeyReused
             | Rejection::NotReserved => panic!("an unexpected rejection: {rejection}"),

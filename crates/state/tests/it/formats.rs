@@ -5,8 +5,9 @@
 use std::fmt::Write as _;
 
 use quorate_model::{
-    Availability, Generation, GuardShare, InstancePatch, LeaseId, LeaseTtl, Locality, LogIndex, MemberId, Metadata,
-    Patch, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, Tags, Term, Weight,
+    Availability, Generation, GuardScope, GuardShare, InstancePatch, LeaseId, LeaseTtl, Lifetime, Locality, LogIndex,
+    MemberId, Metadata, Patch, RemoveAfter, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, Tags, Term,
+    Weight,
 };
 use quorate_state::{
     Change, Command, Effect, Limit, Mutated, Outcome, Rejection,
@@ -14,8 +15,10 @@ use quorate_state::{
 };
 
 use crate::samples::{
-    CLUSTER, Node, allocate, batch, claim, clear_override, deregister, disabled, found, grant, held, minimum, parts,
-    register, revoke, set_availability, set_override, set_settings, spec, take_over, update, weighed, zone_out,
+    CLUSTER, Node, allocate, batch, claim, clear_override, deregister, disabled, drain, drop_guard, found, grant,
+    grant_staying, held, lapse, minimum, of_namespace, of_web, of_zone, parts, raise_guard, register, register_for,
+    register_living, register_with, revive, revoke, set_availability, set_override, set_settings, spec, take_over, ttl,
+    update, weighed, zone_out,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -79,6 +82,7 @@ fn commands() -> Vec<Command> {
     ]
     .into_iter()
     .chain(later_commands())
+    .chain(commands_of_liveness())
     .collect()
 }
 
@@ -111,6 +115,31 @@ fn later_commands() -> Vec<Command> {
     ]
 }
 
+/// Those that came with leases that lapse.
+fn commands_of_liveness() -> Vec<Command> {
+    let kept = || {
+        vec![
+            register_with("a", 300),
+            register_living("a", 2_000),
+            drain("a", 86_400_000),
+        ]
+    };
+    let mut commands = kept();
+    commands.extend([
+        batch(None, kept()),
+        grant_staying("pod", 172_800_000),
+        lapse(&[]),
+        lapse(&[(300, 5), (5, u64::MAX)]),
+        revive(&[(300, 301)]),
+        Command::PassTime,
+        raise_guard(of_web(), 1),
+        raise_guard(of_zone("eu-1"), 86_400_000),
+        drop_guard(of_namespace()),
+        drop_guard(GuardScope::Cluster),
+    ]);
+    commands
+}
+
 fn full_settings() -> SettingsPatch {
     SettingsPatch {
         guard_share: Some(GuardShare::from_percent(30).expect("valid")),
@@ -126,6 +155,7 @@ fn outcomes() -> Vec<Outcome> {
             generation,
             revision,
             change,
+            lease: None,
         })
     };
     let limits = [
@@ -181,6 +211,7 @@ fn later_outcomes() -> Vec<Outcome> {
             generation,
             revision,
             change: Change::TakenOver,
+            lease: None,
         }),
         Ok(Mutated::Updated {
             generation,
@@ -203,6 +234,7 @@ fn later_outcomes() -> Vec<Outcome> {
         Outcome::LeaseGranted {
             id: LeaseId::new(300),
             ttl: LeaseTtl::default(),
+            remove_after: RemoveAfter::of(LeaseTtl::default()),
             effect,
         },
         Outcome::LeaseRevoked { existed: true },
@@ -231,7 +263,39 @@ fn later_outcomes() -> Vec<Outcome> {
     ];
     let over = limits.map(|limit| Rejection::LimitExceeded { limit });
     outcomes.extend(rejections.into_iter().chain(over).map(Outcome::Rejected));
+    outcomes.extend(outcomes_of_liveness());
     outcomes
+}
+
+/// Those that came with leases that lapse.
+fn outcomes_of_liveness() -> Vec<Outcome> {
+    let registered = Mutated::Registered {
+        generation: Generation::new(5),
+        revision: Revision::new(300),
+        change: Change::Restarted,
+        lease: Some(LeaseId::new(301)),
+    };
+    let granted = Outcome::LeaseGranted {
+        id: LeaseId::new(300),
+        ttl: LeaseTtl::default(),
+        remove_after: RemoveAfter::from_ms(1_000).expect("valid"),
+        effect: Effect::Unchanged,
+    };
+    let outcomes = vec![
+        Outcome::Mutated(registered),
+        Outcome::Batch(vec![Ok(registered), Err(Rejection::LeaseLapsed)]),
+        granted,
+        Outcome::LeasesLapsed { count: 300 },
+        Outcome::LeasesRevived { count: 5 },
+        Outcome::TimePassed { count: u32::MAX },
+        Outcome::GuardRaised {
+            effect: Effect::Changed,
+        },
+        Outcome::GuardDropped { existed: true },
+        Outcome::Rejected(Rejection::LeaseLapsed),
+    ];
+    let over = [Limit::InstancesPerLease, Limit::Guards].map(|limit| Rejection::LimitExceeded { limit });
+    outcomes.into_iter().chain(over.map(Outcome::Rejected)).collect()
 }
 
 fn snapshot() -> Vec<bytes::Bytes> {
@@ -266,6 +330,31 @@ fn later_snapshot() -> Vec<bytes::Bytes> {
         node.apply(&set_override(target, 1_000));
     }
     node.apply(&set_settings(full_settings(), false));
+    Encoder::new(&node.state, RaftMeta::default())
+        .expect("no membership")
+        .collect()
+}
+
+/// Objects that came with leases that lapse.
+fn snapshot_of_liveness() -> Vec<bytes::Bytes> {
+    let mut node = Node::founded();
+    node.apply_stamped(300, &grant_staying("pod", 1_000));
+    node.apply(&register_with("a", 2));
+    let mut zoned = parts(80);
+    zoned.locality.zone = Some("eu-1".parse().expect("valid"));
+    node.apply(&register_for("b", spec(zoned), Lifetime::Ttl(ttl(2_000))));
+    node.apply(&register("c", held(80, "", 0)));
+    node.apply(&register_living("d", 60_000));
+    node.apply(&drain("c", 500));
+    node.apply(&drain("d", 600));
+    // The service is left with nothing to use: its guard is raised, and with it those of an operator.
+    node.apply_stamped(400, &lapse(&[(2, 2), (4, 4)]));
+    node.apply(&raise_guard(of_zone("eu-1"), 1));
+    node.apply(&raise_guard(of_namespace(), 300));
+    node.apply(&raise_guard(GuardScope::Cluster, 86_400_000));
+    node.apply(&drop_guard(of_namespace()));
+    node.apply(&drop_guard(GuardScope::Cluster));
+    node.apply(&raise_guard(GuardScope::Cluster, 600_000));
     Encoder::new(&node.state, RaftMeta::default())
         .expect("no membership")
         .collect()
@@ -306,6 +395,10 @@ fn bytes_of_snapshots_are_golden() {
     for (chunks, golden) in [
         (snapshot(), include_str!("golden/snapshot_v1.hex")),
         (later_snapshot(), include_str!("golden/snapshot_later_v1.hex")),
+        (
+            snapshot_of_liveness(),
+            include_str!("golden/snapshot_of_liveness_v1.hex"),
+        ),
     ] {
         check(chunks.iter().map(|bytes| hex(bytes)), golden);
         let mut decoder = Decoder::new();

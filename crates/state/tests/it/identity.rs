@@ -10,6 +10,7 @@ fn registered(generation: u64, revision: u64, change: Change) -> Outcome {
         generation: Generation::new(generation),
         revision: Revision::new(revision),
         change,
+        lease: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Leases, and writes that take effect once.
 
-use quorate_model::{Availability, Generation, JoinNonce, LeaseId, LeaseTtl, Revision, limits};
+use quorate_model::{Availability, Generation, JoinNonce, LeaseId, LeaseTtl, Lifetime, RemoveAfter, Revision, limits};
 use quorate_state::{Change, Command, Effect, ItemOutcome, Limit, Mutated, Mutation, Outcome, Rejection, State};
 
 use crate::samples::{
@@ -12,6 +12,7 @@ fn granted(id: u64, effect: Effect) -> Outcome {
     Outcome::LeaseGranted {
         id: LeaseId::new(id),
         ttl: LeaseTtl::default(),
+        remove_after: RemoveAfter::of(LeaseTtl::default()),
         effect,
     }
 }
@@ -21,6 +22,7 @@ fn registered(revision: u64, change: Change) -> Mutated {
         generation: Generation::new(revision),
         revision: Revision::new(revision),
         change,
+        lease: None,
     }
 }
 
@@ -71,11 +73,13 @@ fn a_lease_that_is_granted_again_stays_as_it_was_first_granted() {
         owner: Some("pod".parse().unwrap()),
         incarnation: 1.try_into().unwrap(),
         ttl: LeaseTtl::from_ms(60_000).unwrap(),
+        remove_after: RemoveAfter::from_ms(1_000).unwrap(),
         granted_at_ms: 9_000,
     };
     assert_eq!(node.apply_in_vain(&again), granted(2, Effect::Unchanged));
     let lease = node.state.lease(LeaseId::new(2)).unwrap().lease();
     assert_eq!((lease.ttl, lease.granted_at_ms), (LeaseTtl::default(), 1_000));
+    assert_eq!(lease.remove_after, RemoveAfter::of(LeaseTtl::default()));
 }
 
 #[test]
@@ -126,6 +130,7 @@ fn the_time_of_a_write_does_not_make_it_another() {
             key: key("a"),
             spec: held(80, "", 0),
             takeover: quorate_state::Takeover::Forbidden,
+            lifetime: Lifetime::Persistent,
             registered_at_ms,
         };
         write(1, Command::Mutate(mutation))

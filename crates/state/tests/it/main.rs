@@ -4,6 +4,7 @@ mod arbitrary;
 mod canonical;
 mod formats;
 mod fuzz;
+mod histories;
 mod hostile_bytes;
 mod identity;
 mod leases;

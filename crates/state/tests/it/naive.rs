@@ -1,13 +1,16 @@
-//! The rules once more, as simply as can be: vectors, searched from end to end.
+//! The rules once more, as simply as can be: vectors, searched from end to end, and counted anew each time.
 
+mod guards;
 mod instances;
 mod leases;
 mod operator;
+mod time;
 
 use quorate_model::{
-    ClusterId, Epoch, InstanceKey, InstanceParts, Lease, MemberId, Override, Revision, ServiceKey, ServiceSettings,
+    ClusterId, Epoch, GuardScope, InstanceKey, InstanceParts, Lease, LeaseKind, MemberId, Override, Revision,
+    ServiceKey, ServiceSettings,
 };
-use quorate_state::{Command, Event, ItemOutcome, Mutation, Outcome, Rejection};
+use quorate_state::{Command, Event, Guard, ItemOutcome, Lapsed, Mutation, Outcome, Rejection};
 
 #[derive(Debug)]
 pub(crate) struct Naive {
@@ -25,6 +28,7 @@ pub(crate) struct Naive {
     pub(crate) granted: Vec<u64>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) settings: Vec<(ServiceKey, ServiceSettings)>,
+    pub(crate) guards: Vec<NaiveGuard>,
 }
 
 #[derive(Debug)]
@@ -32,6 +36,21 @@ pub(crate) struct NaiveLease {
     pub(crate) lease: Lease,
     pub(crate) window_start: u64,
     pub(crate) last_used: u64,
+    /// The revision at which it was granted, lapsed or revived last.
+    pub(crate) changed: u64,
+    pub(crate) lapsed: Option<Lapsed>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct NaiveGuard {
+    pub(crate) scope: GuardScope,
+    pub(crate) state: NaiveGuardState,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum NaiveGuardState {
+    Raised(Guard),
+    Dropped { revision: u64, at_ms: u64 },
 }
 
 #[derive(Debug)]
@@ -70,6 +89,7 @@ impl Naive {
             granted: vec![],
             overrides: vec![],
             settings: vec![],
+            guards: vec![],
         }
     }
 
@@ -91,7 +111,7 @@ impl Naive {
             Command::AllocateMember { nonce } => self.allocate(nonce.get()),
             Command::ClaimMember { id, reserved, nonce } => self.claim(*id, reserved.get(), nonce.get()),
             Command::Mutate(mutation) => match self.mutate(now, mutation) {
-                Ok((mutated, events)) => (Outcome::Mutated(mutated), events),
+                Ok((mutated, events)) => (Outcome::Mutated(mutated), self.settled(now, events)),
                 Err(rejection) => rejected(rejection),
             },
             Command::Batch { key, items } => self.batch(now, key.as_ref(), items),
@@ -99,15 +119,18 @@ impl Naive {
                 owner,
                 incarnation,
                 ttl,
+                remove_after,
                 granted_at_ms,
             } => self.grant(Lease {
                 id: now.into(),
                 owner: owner.clone(),
                 incarnation: *incarnation,
                 ttl: *ttl,
+                remove_after: *remove_after,
+                kind: LeaseKind::Granted,
                 granted_at_ms: *granted_at_ms,
             }),
-            Command::RevokeLease { id } => self.revoke(id.get()),
+            Command::RevokeLease { id } => self.revoke(now, *id),
             Command::SetOverride {
                 spec,
                 expires_after,
@@ -116,6 +139,11 @@ impl Naive {
             Command::ClearOverride { target } => self.clear_override(target),
             Command::ExpireOverrides => self.expire_overrides(),
             Command::SetServiceSettings { service, patch, reset } => self.set_settings(service, patch, *reset),
+            Command::LapseLeases { by, leases } => self.lapse(now, *by, leases),
+            Command::ReviveLeases { by, leases } => self.revive(now, *by, leases),
+            Command::PassTime => self.pass_time(now),
+            Command::RaiseGuard { scope, lasts } => self.raise_by_hand(now, scope, *lasts),
+            Command::DropGuard { scope } => self.drop_by_hand(now, scope),
         }
     }
 

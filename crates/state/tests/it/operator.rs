@@ -4,7 +4,7 @@ use quorate_model::{
     Availability, InstanceSpec, LogTime, OverrideKind, OverrideTarget, ServiceSettings, SpecParts, Standing, Weight,
     limits,
 };
-use quorate_state::{Command, Effect, Event, Limit, Outcome, Rejection};
+use quorate_state::{Command, Effect, Event, Limit, Outcome, Rejection, Standings};
 
 use crate::samples::{
     Node, batch, clear_override, deregister, disabled, held, key, minimum, parts, register, set_availability,
@@ -82,7 +82,7 @@ fn overrides_touch_what_they_name_and_nothing_else() {
 
     let mut elsewhere = web();
     elsewhere.namespace = "other".parse().unwrap();
-    assert!(node.state.standings(&elsewhere).is_empty());
+    assert_eq!(node.state.standings(&elsewhere), Standings::default());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn an_override_expires_by_the_log_time_and_only_when_it_is_told_to() {
     node.apply_stamped(100, &set_override(disabled("a"), 50));
     node.apply_stamped(100, &set_override(disabled("b"), 20));
     node.apply_stamped(100, &set_override(disabled("c"), 0));
-    assert_eq!(node.state.next_override_expiry(), Some(LogTime::from_ms(120)));
+    assert_eq!(node.state.next_due(), Some(LogTime::from_ms(120)));
 
     let expired = |count| Outcome::OverridesExpired { count };
     assert_eq!(node.apply_stamped(119, &Command::ExpireOverrides), (expired(0), vec![]));
@@ -136,10 +136,7 @@ fn an_override_expires_by_the_log_time_and_only_when_it_is_told_to() {
     assert_eq!(node.state.log_time(), LogTime::from_ms(120));
 
     assert_eq!(node.apply_stamped(u64::MAX, &Command::ExpireOverrides).0, expired(1));
-    assert_eq!(
-        (targets(&node), node.state.next_override_expiry()),
-        (vec![disabled("c")], None)
-    );
+    assert_eq!((targets(&node), node.state.next_due()), (vec![disabled("c")], None));
     assert_eq!(node.state.hash(), node.state.recomputed_hash());
 }
 
@@ -148,7 +145,7 @@ fn an_override_that_is_set_anew_forgets_when_it_was_to_expire() {
     let mut node = Node::founded();
     node.apply(&set_override(disabled("a"), 10));
     node.apply(&set_override(disabled("a"), 0));
-    assert_eq!(node.state.next_override_expiry(), None);
+    assert_eq!(node.state.next_due(), None);
     node.apply_stamped(11, &Command::ExpireOverrides);
     assert_eq!(targets(&node), [disabled("a")]);
 }

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::{collection, prelude::*};
 use quorate_model::{
-    Instance, InstanceKey, LeaseId, LogIndex, LogTime, NamespaceName, Override, OverrideTarget, Revision, ServiceName,
+    GuardScope, Instance, InstanceKey, LeaseId, LogIndex, LogTime, NamespaceName, Override, OverrideTarget, Revision,
+    ServiceName,
 };
-use quorate_state::{Change, Command, Event, HeldLease, Mutated, Mutation, Outcome, Position, Rejection, State};
+use quorate_state::{
+    Change, Command, Event, Guard, HeldLease, Mutated, Mutation, Outcome, Position, RaisedGuard, Rejection, State,
+};
 
 use crate::{
     arbitrary::{Step, command, steps},
@@ -212,6 +215,7 @@ fn check_repeated(outcome: &Outcome, before: &Outcome) {
 struct Told {
     instances: BTreeMap<InstanceKey, Arc<Instance>>,
     overrides: BTreeMap<OverrideTarget, Arc<Override>>,
+    guards: BTreeMap<GuardScope, Guard>,
 }
 
 impl Told {
@@ -227,6 +231,10 @@ impl Told {
                 .map(|instance| (instance.key().clone(), Arc::clone(instance)))
                 .collect(),
             overrides: overrides.map(|known| (known.spec.target().clone(), known)).collect(),
+            guards: state
+                .raised_guards()
+                .map(|raised| (raised.scope, raised.guard))
+                .collect(),
         }
     }
 
@@ -246,6 +254,13 @@ impl Told {
             Event::OverrideCleared { previous } => {
                 assert_eq!(self.overrides.remove(previous.spec.target()), Some(previous));
             }
+            Event::GuardRaised { scope, guard } => {
+                let before = self.guards.insert(scope, guard);
+                assert_ne!(before, Some(guard));
+            }
+            Event::GuardDropped { scope } => {
+                assert!(self.guards.remove(&scope).is_some());
+            }
         }
     }
 }
@@ -255,7 +270,7 @@ fn namespaces() -> [NamespaceName; 2] {
 }
 
 /// What readers see of leases, overrides and settings, against the naive model.
-fn check_views(state: &State, naive: &Naive) {
+pub(crate) fn check_views(state: &State, naive: &Naive) {
     assert_eq!(state.log_time(), LogTime::from_ms(naive.log_time_ms));
     assert_eq!(
         (state.lease_count(), state.kept_outcome_count()),
@@ -282,18 +297,75 @@ fn check_views(state: &State, naive: &Naive) {
     for (service, settings) in &naive.settings {
         assert_eq!(state.settings(service), *settings);
     }
+    assert_eq!(state.next_due(), naive.next_due());
     for instance in &naive.instances {
         let standings = state.standings(&instance.key.service_key());
         let instance_there = state.instance(&instance.key).expect("the model has it");
         assert_eq!(standings.standing(&instance_there), naive.standing(instance));
     }
     check_override_views(state, naive);
+    check_lease_views(state, naive);
+    check_guard_views(state, naive);
+}
+
+/// How leases stand, and what they keep.
+fn check_lease_views(state: &State, naive: &Naive) {
+    let mut held: Vec<_> = naive.leases.iter().collect();
+    held.sort_by_key(|held| held.lease.id);
+    let seen: Vec<_> = state.leases_after(None).map(|found| found.lease().id).collect();
+    assert_eq!(seen, held.iter().map(|held| held.lease.id).collect::<Vec<_>>());
+    let lapsed = held.iter().filter(|held| held.lapsed.is_some()).count();
+    assert_eq!(state.lapsed_lease_count(), lapsed);
+    for held in held {
+        let id = held.lease.id;
+        let found = state.lease(id).expect("the model has it");
+        assert_eq!(
+            (found.changed().get(), found.lapsed()),
+            (held.changed, held.lapsed.as_ref())
+        );
+        let kept = naive.instances.iter().filter(|instance| instance.lease == Some(id));
+        let mut keys: Vec<_> = kept.map(|instance| &instance.key).collect();
+        keys.sort();
+        assert_eq!(state.lease_instances(id).collect::<Vec<_>>(), keys);
+        assert_eq!(found.instance_count(), keys.len());
+    }
+}
+
+/// The guards that are raised, and what is counted of their scopes.
+fn check_guard_views(state: &State, naive: &Naive) {
+    let mut known: Vec<_> = naive
+        .guards
+        .iter()
+        .filter_map(|known| {
+            let counted = naive.counted(&known.scope);
+            Some(RaisedGuard {
+                scope: known.scope.clone(),
+                guard: naive.raised(&known.scope)?,
+                suspect: counted.counted,
+                leased: counted.leased,
+            })
+        })
+        .collect();
+    known.sort_by_key(|known| known.scope.clone());
+    assert_eq!(state.raised_guard_count(), known.len());
+    assert_eq!(state.raised_guards().collect::<Vec<_>>(), known);
+    for service in state.all_services() {
+        let touches = |scope: &GuardScope| match scope {
+            GuardScope::Service(key) => key == service.key(),
+            GuardScope::Namespace(namespace) => *namespace == service.key().namespace,
+            GuardScope::Cluster => true,
+            GuardScope::Zone(zone) => {
+                let mut zones = service.instances().map(|instance| &instance.spec().locality().zone);
+                zones.any(|found| found.as_ref() == Some(zone))
+            }
+        };
+        let known: Vec<_> = known.iter().filter(|known| touches(&known.scope)).cloned().collect();
+        assert_eq!(state.guards_of(service.key()), known);
+    }
 }
 
 fn check_override_views(state: &State, naive: &Naive) {
     assert_eq!(state.override_count(), naive.overrides.len());
-    let next = naive.overrides.iter().filter_map(|known| known.expires_at).min();
-    assert_eq!(state.next_override_expiry(), next);
     for namespace in namespaces() {
         for service in [None, Some("web"), Some("api"), Some("none")] {
             let service: Option<ServiceName> = service.map(|name| name.parse().expect("valid"));

@@ -48,7 +48,7 @@ fn a_restored_state_keeps_everything_else() {
     let mut new = Node { state: restored(&old) };
     assert!(new.state.all_services().eq(old.all_services()));
     assert_eq!(new.state.log_time(), old.log_time());
-    assert_eq!(new.state.next_override_expiry(), old.next_override_expiry());
+    assert_eq!(new.state.next_due(), old.next_due());
     // A write that was done in the old cluster is not done again in the new one.
     let again = batch(Some((4, 1)), vec![register("b", held(80, "pod", 1))]);
     assert!(matches!(new.apply_in_vain(&again), Outcome::Batch(outcomes) if outcomes[0].is_ok()));

@@ -1,10 +1,10 @@
 //! Values and commands for tests, named by what matters in them.
 
 use quorate_model::{
-    Availability, ClusterId, Endpoint, Endpoints, Epoch, ExpiresAfter, Generation, Incarnation, InstanceId,
-    InstanceKey, InstancePatch, InstanceSpec, JoinNonce, Leadership, LeaseId, LeaseTtl, Lifetime, LogIndex, LogTime,
-    MemberId, NamespaceName, OverrideKind, OverrideSpec, OverrideTarget, RemoveAfter, RequestKey, Sequence, ServiceKey,
-    ServiceName, SettingsPatch, SpecParts, Term, Weight,
+    Availability, ClusterId, DrainTime, Endpoint, Endpoints, Epoch, ExpiresAfter, Generation, GuardScope, GuardTime,
+    Incarnation, InstanceId, InstanceKey, InstancePatch, InstanceSpec, JoinNonce, Leadership, LeaseId, LeaseTtl,
+    Lifetime, LogIndex, LogTime, MemberId, NamespaceName, OverrideKind, OverrideSpec, OverrideTarget, RemoveAfter,
+    RequestKey, Revision, Sequence, ServiceKey, ServiceName, SettingsPatch, SpecParts, Term, Weight,
 };
 use quorate_state::{
     Command, Event, Mutation, Outcome, Position, State, Takeover,
@@ -135,6 +135,99 @@ pub(crate) fn grant(owner: &str, incarnation: u64) -> Command {
         remove_after: RemoveAfter::of(LeaseTtl::default()),
         granted_at_ms: 1_000,
     }
+}
+
+/// A grant to the holder in its first run, with a TTL of 10 s, that stays so long when it has lapsed.
+pub(crate) fn grant_staying(owner: &str, remove_after_ms: u64) -> Command {
+    Command::GrantLease {
+        owner: Some(owner.parse().expect("valid")),
+        incarnation: 1.try_into().expect("not 0"),
+        ttl: ttl(10_000),
+        remove_after: RemoveAfter::from_ms(remove_after_ms).expect("valid"),
+        granted_at_ms: 1_000,
+    }
+}
+
+pub(crate) fn ttl(ms: u64) -> LeaseTtl {
+    LeaseTtl::from_ms(ms).expect("valid")
+}
+
+/// A registration that something keeps.
+pub(crate) fn register_for(id: &str, spec: InstanceSpec, lifetime: Lifetime) -> Command {
+    Command::Mutate(Mutation::Register {
+        key: key(id),
+        spec,
+        takeover: Takeover::Forbidden,
+        lifetime,
+        registered_at_ms: 1_000,
+    })
+}
+
+/// A registration at `10.0.0.1:80` in the name of the lease that keeps it.
+pub(crate) fn register_with(id: &str, lease: u64) -> Command {
+    register_for(id, held(80, "", 0), Lifetime::Lease(LeaseId::new(lease)))
+}
+
+/// A registration at `10.0.0.1:80` with a lease of its own.
+pub(crate) fn register_living(id: &str, ttl_ms: u64) -> Command {
+    register_for(id, held(80, "", 0), Lifetime::Ttl(ttl(ttl_ms)))
+}
+
+pub(crate) fn drain(id: &str, ms: u64) -> Command {
+    Command::Mutate(Mutation::SetAvailability {
+        key: key(id),
+        availability: Availability::Draining,
+        drain: DrainTime::from_ms(ms).ok(),
+        generation: None,
+    })
+}
+
+/// Lets leases lapse, each with the revision since which it is as it is.
+pub(crate) fn lapse(leases: &[(u64, u64)]) -> Command {
+    Command::LapseLeases {
+        by: LEADERSHIP,
+        leases: pairs(leases),
+    }
+}
+
+/// Revives leases, each with the revision of its lapse.
+pub(crate) fn revive(leases: &[(u64, u64)]) -> Command {
+    Command::ReviveLeases {
+        by: LEADERSHIP,
+        leases: pairs(leases),
+    }
+}
+
+fn pairs(leases: &[(u64, u64)]) -> Vec<(LeaseId, Revision)> {
+    let leases = leases.iter();
+    leases
+        .map(|(id, revision)| (LeaseId::new(*id), Revision::new(*revision)))
+        .collect()
+}
+
+pub(crate) fn raise_guard(scope: GuardScope, ms: u64) -> Command {
+    Command::RaiseGuard {
+        scope,
+        lasts: GuardTime::from_ms(ms).expect("valid"),
+    }
+}
+
+pub(crate) fn drop_guard(scope: GuardScope) -> Command {
+    Command::DropGuard { scope }
+}
+
+/// The scope of the service `web`.
+pub(crate) fn of_web() -> GuardScope {
+    GuardScope::Service(web())
+}
+
+pub(crate) fn of_zone(zone: &str) -> GuardScope {
+    GuardScope::Zone(zone.parse().expect("valid"))
+}
+
+/// The scope of the default namespace.
+pub(crate) fn of_namespace() -> GuardScope {
+    GuardScope::Namespace(NamespaceName::default())
 }
 
 pub(crate) fn revoke(lease: u64) -> Command {

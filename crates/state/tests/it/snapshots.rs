@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use quorate_model::{
-    InstanceKey, InstanceSpec, LogIndex, Metadata, SpecParts, Tags, Term,
+    InstanceKey, InstanceSpec, Lifetime, LogIndex, Metadata, SpecParts, Tags, Term,
     limits::{INSTANCE_LEN_MAX, SNAPSHOT_CHUNK_LEN_MAX},
 };
 use quorate_state::{
@@ -110,6 +110,7 @@ fn the_longest_instances_fit() {
             },
             spec: longest_spec(),
             takeover: Takeover::Forbidden,
+            lifetime: Lifetime::Persistent,
             registered_at_ms: u64::MAX,
         }));
         assert!(

@@ -1,6 +1,6 @@
 //! What readers see: immutable views.
 
-use quorate_model::{NamespaceName, ServiceName};
+use quorate_model::{Lifetime, NamespaceName, ServiceName};
 use quorate_state::{Command, Mutation, Takeover};
 
 use crate::samples::{Node, deregister, held, key, register, web};
@@ -13,6 +13,7 @@ fn register_at(namespace: &str, service: &str, id: &str) -> Command {
         key,
         spec: held(80, "", 0),
         takeover: Takeover::Forbidden,
+        lifetime: Lifetime::Persistent,
         registered_at_ms: 0,
     })
 }

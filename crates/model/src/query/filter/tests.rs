@@ -1,7 +1,10 @@
 //! What each part of a filter asks for, and all of them together against a naive reading of the rules.
 
 use super::*;
-use crate::{Endpoints, Generation, InstanceKey, InstanceParts, InstanceSpec, Metadata, Revision, SpecParts};
+use crate::{
+    Endpoints, Generation, InstanceKey, InstanceParts, InstanceSpec, Lapse, LeaseId, LogTime, Metadata, Revision,
+    SpecParts,
+};
 
 fn endpoint(address: &str, port: u16, protocol: Option<&str>) -> Endpoint {
     Endpoint {
@@ -35,6 +38,9 @@ fn instance(spec: SpecParts, availability: Availability) -> Instance {
         modify_revision: Revision::new(1),
         generation: Generation::new(1),
         registered_at_ms: 0,
+        lease: None,
+        lapse: None,
+        drains_until: None,
     })
 }
 
@@ -63,6 +69,41 @@ fn only_available_instances_are_in_a_default_answer() {
             ..Filter::default()
         };
         assert!(is_met(&all, &instance), "{availability}");
+    }
+}
+
+#[test]
+fn an_instance_whose_lease_has_lapsed_is_in_a_default_answer_only_while_it_is_suspect() {
+    let lapse = Lapse {
+        revision: Revision::new(2),
+        at: LogTime::ZERO,
+        recent_until: LogTime::ZERO,
+    };
+    let all = Filter {
+        include: Include::All,
+        ..Filter::default()
+    };
+    for (lease, lapse, liveness, available) in [
+        (None, None, Liveness::Persistent, true),
+        (Some(1), None, Liveness::Live, true),
+        (Some(1), Some(lapse), Liveness::Lapsed, false),
+    ] {
+        let mut parts = instance(parts(), Availability::Enabled).into_parts();
+        (parts.lease, parts.lapse) = (lease.map(LeaseId::new), lapse);
+        let instance = Instance::new(parts);
+        let standing = Standing::of(&instance);
+        assert_eq!(standing.liveness, liveness);
+        assert_eq!(is_met(&Filter::default(), &instance), available, "{liveness}");
+        assert!(is_met(&all, &instance), "{liveness}");
+        // A guard cannot bring back what is not to be used for another reason.
+        for (availability, available) in [(Availability::Enabled, true), (Availability::Draining, false)] {
+            let suspect = Standing {
+                liveness: Liveness::Suspect,
+                availability,
+                ..standing
+            };
+            assert_eq!(Filter::default().matches(&instance, &suspect), available);
+        }
     }
 }
 
@@ -132,6 +173,7 @@ mod naive {
             0 => filter.include == Include::All || standing.availability.to_string() == "enabled",
             _ => filter.availability.iter().any(|wanted| wanted == standing.availability),
         });
+        met.push(filter.include == Include::All || standing.liveness.to_string() != "lapsed");
         met.push(filter.version.as_ref().is_none_or(|required| {
             let (required, version) = (required.to_string(), spec.version().map(ToString::to_string));
             version.is_some_and(|version| version_matches(&required, &version))
@@ -248,16 +290,24 @@ mod strategies {
             })
     }
 
-    /// An instance, and how it stands under overrides that may have a say.
+    /// An instance, and how it stands under overrides that may have a say, and with whatever lease.
     pub(super) fn standing() -> impl Strategy<Value = (Instance, Standing)> {
         let kinds = vec(select(OverrideKind::ALL.as_slice()), 0..3);
-        (spec(), availability(), kinds).prop_map(|(spec, availability, kinds)| {
+        let livenesses = [
+            Liveness::Persistent,
+            Liveness::Live,
+            Liveness::Suspect,
+            Liveness::Lapsed,
+        ];
+        let liveness = select(livenesses.to_vec());
+        (spec(), availability(), kinds, liveness).prop_map(|(spec, availability, kinds, liveness)| {
             let instance = instance(spec, availability);
             let kinds: OverrideKinds = kinds.into_iter().collect();
             let standing = kinds.iter().fold(Standing::of(&instance), |standing, kind| match kind {
                 OverrideKind::Weight => standing.weighing(Weight::new(7)),
                 OverrideKind::Disable | OverrideKind::ZoneOut => standing.taken_out(kind),
             });
+            let standing = Standing { liveness, ..standing };
             (instance, standing)
         })
     }

@@ -2,9 +2,9 @@
 
 use proptest::{collection, option, prelude::*};
 use quorate_model::{
-    Availability, Endpoint, Endpoints, ExpiresAfter, GuardShare, Holder, Incarnation, InstanceKey, InstancePatch,
-    InstanceSpec, LeaseId, LeaseTtl, Locality, Metadata, OverrideSpec, OverrideTarget, Patch, RequestKey, Sequence,
-    SettingsPatch, SpecParts, Tags, Weight,
+    Availability, DrainTime, Endpoint, Endpoints, ExpiresAfter, GuardScope, GuardShare, GuardTime, Holder, Incarnation,
+    InstanceKey, InstancePatch, InstanceSpec, LeaseId, LeaseTtl, Lifetime, Locality, Metadata, OverrideSpec,
+    OverrideTarget, Patch, RemoveAfter, RequestKey, Sequence, SettingsPatch, SpecParts, Tags, Weight,
 };
 
 pub(super) fn key() -> impl Strategy<Value = InstanceKey> {
@@ -21,12 +21,54 @@ pub(super) fn key() -> impl Strategy<Value = InstanceKey> {
         })
 }
 
-pub(super) fn availability() -> impl Strategy<Value = Availability> {
-    prop::sample::select(vec![
-        Availability::Enabled,
-        Availability::Draining,
-        Availability::Disabled,
-    ])
+/// Enough of them in one service that a share of it counts.
+pub(super) fn key_of_few_services() -> impl Strategy<Value = InstanceKey> {
+    let ids = "[a-i]".prop_map(|id| crate::samples::key(&id));
+    prop_oneof![4 => ids, 1 => key()]
+}
+
+/// A drain has an end as often as not.
+pub(super) fn intent() -> impl Strategy<Value = (Availability, Option<DrainTime>)> {
+    let time = (1_u64..30).prop_map(|ms| DrainTime::from_ms(ms).expect("valid"));
+    prop_oneof![
+        Just((Availability::Enabled, None)),
+        option::of(time).prop_map(|time| (Availability::Draining, time)),
+        Just((Availability::Disabled, None)),
+    ]
+}
+
+pub(super) fn lifetime() -> impl Strategy<Value = Lifetime> {
+    prop_oneof![
+        2 => Just(Lifetime::Persistent),
+        2 => ttl().prop_map(Lifetime::Ttl),
+        3 => (0_u64..200).prop_map(|choice| Lifetime::Lease(LeaseId::new(choice))),
+    ]
+}
+
+pub(super) fn without_holder(spec: InstanceSpec) -> InstanceSpec {
+    let mut parts = spec.into_parts();
+    parts.holder = Holder::default();
+    crate::samples::spec(parts)
+}
+
+/// Twice the TTL, if absent.
+pub(super) fn remove_after() -> impl Strategy<Value = Option<RemoveAfter>> {
+    let ms = prop::sample::select(vec![1_000, 5_000, 172_800_000]);
+    option::of(ms.prop_map(|ms| RemoveAfter::from_ms(ms).expect("valid")))
+}
+
+pub(super) fn guard_scope() -> impl Strategy<Value = GuardScope> {
+    prop_oneof![
+        key().prop_map(|key| GuardScope::Service(key.service_key())),
+        Just(crate::samples::of_zone("eu-1")),
+        key().prop_map(|key| GuardScope::Namespace(key.namespace)),
+        Just(GuardScope::Cluster),
+    ]
+}
+
+pub(super) fn guard_time() -> impl Strategy<Value = GuardTime> {
+    let ms = prop_oneof![1_u64..40, Just(600_000), Just(86_400_000)];
+    ms.prop_map(|ms| GuardTime::from_ms(ms).expect("valid"))
 }
 
 fn endpoints() -> impl Strategy<Value = Endpoints> {

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use quorate_model::{Availability, Generation, Instance, InstanceKey, InstanceParts, InstanceSpec, Revision};
+use quorate_model::{
+    Availability, Generation, Instance, InstanceKey, InstanceParts, InstanceSpec, Lifetime, LogTime, Revision,
+};
 use quorate_state::{Change, Effect, Event, Mutated, Mutation, Rejection, Takeover};
 
 use super::Naive;
 
 type Done = Result<(Mutated, Vec<Event>), Rejection>;
 
-fn shared(parts: &InstanceParts) -> Arc<Instance> {
+pub(super) fn shared(parts: &InstanceParts) -> Arc<Instance> {
     Arc::new(Instance::new(parts.clone()))
 }
 
@@ -20,8 +22,9 @@ impl Naive {
                 key,
                 spec,
                 takeover,
+                lifetime,
                 registered_at_ms,
-            } => self.register(now, key, spec, *takeover, *registered_at_ms),
+            } => self.register(now, key, spec, *takeover, *lifetime, *registered_at_ms),
             Mutation::Update { key, generation, patch } => self.change(now, key, *generation, |instance| {
                 let spec = instance.spec.patched(patch).expect("samples are small");
                 (instance.spec != spec).then(|| instance.spec = spec)
@@ -29,10 +32,15 @@ impl Naive {
             Mutation::SetAvailability {
                 key,
                 availability,
+                drain,
                 generation,
             } => {
+                let end = drain.map(|time| LogTime::from_ms(self.log_time_ms).plus_ms(time.as_ms()));
+                let end = end.filter(|_| *availability == Availability::Draining);
                 let (outcome, events) = self.change(now, key, *generation, |instance| {
-                    (instance.availability != *availability).then(|| instance.availability = *availability)
+                    let next = (*availability, end);
+                    let is_same = (instance.availability, instance.drains_until) == next;
+                    (!is_same).then(|| (instance.availability, instance.drains_until) = next)
                 })?;
                 Ok((as_availability_set(outcome), events))
             }
@@ -46,63 +54,47 @@ impl Naive {
         key: &InstanceKey,
         spec: &InstanceSpec,
         takeover: Takeover,
+        lifetime: Lifetime,
         registered_at_ms: u64,
     ) -> Done {
-        let fresh = InstanceParts {
+        let spec = self.in_name_of_its_lease(spec, lifetime)?;
+        let place = self.instances.iter().position(|instance| instance.key == *key);
+        let old = place.map(|place| self.instances[place].clone());
+        let change = match &old {
+            None => Change::Created,
+            Some(old) => change(old, &spec, takeover)?,
+        };
+        let goes_on = old.clone().filter(|_| change == Change::Updated);
+        let lease = self.keeper(now, goes_on.as_ref(), lifetime)?;
+        let of_old = goes_on.clone().filter(|old| old.spec == spec && old.lease == lease);
+        if let Some(old) = of_old {
+            return Ok((registered(&old, Change::Unchanged), vec![]));
+        }
+        if lease == Some(now.into()) {
+            self.make_own_lease(now, &spec, lifetime, registered_at_ms)?;
+        }
+        let next = InstanceParts {
             key: key.clone(),
-            spec: spec.clone(),
-            availability: Availability::Enabled,
-            create_revision: now,
+            spec,
+            availability: old.as_ref().map_or(Availability::Enabled, |old| old.availability),
+            create_revision: old.as_ref().map_or(now, |old| old.create_revision),
             modify_revision: now,
-            generation: now.into(),
-            registered_at_ms,
-        };
-        let Some(index) = self.instances.iter().position(|instance| instance.key == *key) else {
-            let event = Event::Put {
-                instance: shared(&fresh),
-                previous: None,
-            };
-            let outcome = registered(&fresh, Change::Created);
-            self.instances.push(fresh);
-            return Ok((outcome, vec![event]));
-        };
-        let old = self.instances[index].clone();
-        let same_owner = old.spec.holder().owner == spec.holder().owner;
-        let same_incarnation = old.spec.holder().incarnation == spec.holder().incarnation;
-        let (next, change) = if same_owner && same_incarnation {
-            if old.spec == *spec {
-                return Ok((registered(&old, Change::Unchanged), vec![]));
-            }
-            let next = InstanceParts {
-                spec: spec.clone(),
-                modify_revision: now,
-                ..old.clone()
-            };
-            (next, Change::Updated)
-        } else if same_owner || takeover == Takeover::Allowed {
-            let next = InstanceParts {
-                availability: old.availability,
-                create_revision: old.create_revision,
-                ..fresh
-            };
-            (
-                next,
-                if same_owner {
-                    Change::Restarted
-                } else {
-                    Change::TakenOver
-                },
-            )
-        } else {
-            let owner = old.spec.holder().owner.clone();
-            return Err(Rejection::AlreadyExists { owner });
+            generation: goes_on.as_ref().map_or(now.into(), |old| old.generation),
+            registered_at_ms: goes_on.as_ref().map_or(registered_at_ms, |old| old.registered_at_ms),
+            lease,
+            lapse: None,
+            drains_until: old.as_ref().and_then(|old| old.drains_until),
         };
         let event = Event::Put {
             instance: shared(&next),
-            previous: Some(shared(&old)),
+            previous: old.as_ref().map(shared),
         };
         let outcome = registered(&next, change);
-        self.instances[index] = next;
+        match place {
+            None => self.instances.push(next),
+            Some(place) => self.instances[place] = next,
+        }
+        self.drop_own_leases_that_keep_nothing();
         Ok((outcome, vec![event]))
     }
 
@@ -150,6 +142,7 @@ impl Naive {
             return Err(Rejection::StaleGeneration { current });
         }
         let previous = shared(&self.instances.remove(index));
+        self.drop_own_leases_that_keep_nothing();
         Ok((
             Mutated::Deregistered { existed: true },
             vec![Event::Delete { previous }],
@@ -157,11 +150,27 @@ impl Naive {
     }
 }
 
+/// What a registration makes of the one that has the id: an update where it goes on.
+fn change(old: &InstanceParts, spec: &InstanceSpec, takeover: Takeover) -> Result<Change, Rejection> {
+    let lives = old.lapse.is_none();
+    let (was, is) = (old.spec.holder(), spec.holder());
+    if was.owner == is.owner {
+        let goes_on = lives && was.incarnation == is.incarnation;
+        return Ok(if goes_on { Change::Updated } else { Change::Restarted });
+    }
+    if lives && takeover == Takeover::Forbidden {
+        let owner = was.owner.clone();
+        return Err(Rejection::AlreadyExists { owner });
+    }
+    Ok(Change::TakenOver)
+}
+
 fn registered(instance: &InstanceParts, change: Change) -> Mutated {
     Mutated::Registered {
         generation: instance.generation,
         revision: instance.modify_revision,
         change,
+        lease: instance.lease,
     }
 }
 

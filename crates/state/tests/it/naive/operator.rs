@@ -62,7 +62,7 @@ impl Naive {
     }
 
     /// The oldest first.
-    fn take_overrides(&mut self, goes: impl Fn(&Override) -> bool) -> Vec<Event> {
+    pub(super) fn take_overrides(&mut self, goes: impl Fn(&Override) -> bool) -> Vec<Event> {
         let (mut gone, rest): (Vec<_>, Vec<_>) = self.overrides.drain(..).partition(|known| goes(known));
         self.overrides = rest;
         gone.sort_by_key(|known| (known.expires_at, known.spec.target().clone()));
@@ -97,6 +97,7 @@ impl Naive {
                 .filter(|known| means(known.spec.target(), instance))
                 .map(|known| known.spec.target().kind())
                 .collect(),
+            liveness: self.liveness(instance),
         };
         for known in &self.overrides {
             if !means(known.spec.target(), instance) {

@@ -1,0 +1,79 @@
+//! What the log time asks for, as simply as can be.
+
+use quorate_model::{Availability, InstanceKey, LeaseId, LogTime, Revision};
+use quorate_state::{Event, Outcome};
+
+use super::{Done, Naive, instances::shared};
+
+impl Naive {
+    /// There is never so much in a test of this model that it would not fit into one entry.
+    pub(super) fn pass_time(&mut self, now: Revision) -> Done {
+        let time = self.log_time();
+        let mut events = self.take_overrides(|known| known.expires_at.is_some_and(|at| at <= time));
+        let mut count = events.len();
+        count += self.disable_drained(now, &mut events);
+        count += self.drop_due_guards(now, &mut events);
+        count += self.expire_leases(&mut events);
+        let count = u32::try_from(count).expect("few");
+        (Outcome::TimePassed { count }, self.settled(now, events))
+    }
+
+    fn disable_drained(&mut self, now: Revision, events: &mut Vec<Event>) -> usize {
+        let time = self.log_time();
+        let instances = self.instances.iter_mut();
+        let mut drained: Vec<_> = instances
+            .filter(|instance| instance.drains_until.is_some_and(|until| until <= time))
+            .collect();
+        drained.sort_by_key(|instance| (instance.drains_until, instance.key.clone()));
+        let count = drained.len();
+        events.extend(drained.into_iter().map(|instance| {
+            let previous = Some(shared(instance));
+            instance.availability = Availability::Disabled;
+            instance.drains_until = None;
+            instance.modify_revision = now;
+            let instance = shared(instance);
+            Event::Put { instance, previous }
+        }));
+        count
+    }
+
+    fn expire_leases(&mut self, events: &mut Vec<Event>) -> usize {
+        let time = self.log_time();
+        let lapsed = self
+            .leases
+            .iter()
+            .filter_map(|held| Some((held.lapsed?.expires_at, held.lease.id)));
+        let mut due: Vec<(LogTime, LeaseId)> = lapsed.filter(|(at, _)| *at <= time).collect();
+        due.sort();
+        for (_, id) in &due {
+            let held = self.held(*id).expect("it is there");
+            let (revision, stays) = (held.lapsed.expect("it has").lapse.revision, held.lease.remove_after);
+            let keys: Vec<InstanceKey> = self.kept_by(*id);
+            let instances: Vec<_> = keys.iter().filter_map(|key| self.get(key)).collect();
+            let until = self.time_begins_anew(&instances, revision);
+            let until = until
+                .map(|begin| begin.plus_ms(stays.as_ms()))
+                .filter(|until| *until > time);
+            match until {
+                Some(until) => self.postpone(*id, until),
+                None => events.extend(self.end(*id)),
+            }
+        }
+        due.len()
+    }
+
+    fn postpone(&mut self, id: LeaseId, until: LogTime) {
+        for held in self.leases.iter_mut().filter(|held| held.lease.id == id) {
+            held.lapsed.as_mut().expect("it has lapsed").expires_at = until;
+        }
+    }
+
+    /// When the state has something to do of its own accord.
+    pub(crate) fn next_due(&self) -> Option<LogTime> {
+        let overrides = self.overrides.iter().filter_map(|known| known.expires_at);
+        let drains = self.instances.iter().filter_map(|instance| instance.drains_until);
+        let leases = self.leases.iter().filter_map(|held| Some(held.lapsed?.expires_at));
+        let guards = self.guards.iter().map(super::guards::deadline);
+        overrides.chain(drains).chain(leases).chain(guards).min()
+    }
+}
