@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     Demotion,
     /// A member is away until the log that it misses is gone: it needs a snapshot.
     FarBehind,
+    /// Most of those who hold leases fall silent at once, and speak again.
+    ZoneLoss,
 }
 
 /// A fault that has struck and is not over.
@@ -94,6 +96,8 @@ pub(crate) enum End {
     },
     /// Requests arrive as they are sent.
     LeaveRequests,
+    /// Those who hold leases speak again.
+    Speak,
     /// The operator has done what it was to do.
     Done(Receipt),
     /// The node has stopped, and is started again.
@@ -110,7 +114,7 @@ pub(crate) enum End {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Kill,
         Self::PowerLoss,
         Self::PowerLossOfAll,
@@ -135,6 +139,7 @@ impl Kind {
         Self::Learner,
         Self::Demotion,
         Self::FarBehind,
+        Self::ZoneLoss,
     ];
 
     /// Whether it takes a relay.
@@ -184,6 +189,7 @@ impl Kind {
             Self::Learner => "learner",
             Self::Demotion => "demotion",
             Self::FarBehind => "far-behind",
+            Self::ZoneLoss => "zone-loss",
         }
     }
 
@@ -211,6 +217,7 @@ impl Kind {
             | Self::CutOffClient
             | Self::SlowLinks
             | Self::Transfer
+            | Self::ZoneLoss
             | Self::Stop => 15,
         }
     }

@@ -18,6 +18,7 @@ mod relay;
 mod runner;
 mod sightings;
 mod telemetry;
+mod tenants;
 mod verdict;
 mod world;
 

@@ -44,6 +44,8 @@ pub(crate) struct Plan {
     pub(crate) sync_times: Vec<Duration>,
     /// Entries that stay in the log behind a snapshot.
     pub(crate) keep_entries: u64,
+    /// How long leases live without being renewed.
+    pub(crate) ttl: Duration,
     /// Whether requests go through a relay, which costs half of the speed.
     pub(crate) is_relayed: bool,
     /// What breaks, and when after the load has begun.
@@ -82,6 +84,7 @@ impl Plan {
             keep_entries: rng.random_range(0..=60),
             is_relayed,
             faults: draw_faults(&mut rng, is_relayed),
+            ttl: Duration::from_millis(rng.random_range(2_000..=4_000)),
         }
     }
 }

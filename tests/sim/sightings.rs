@@ -8,7 +8,7 @@ use std::{
 
 use quorate_client::{Answer, Builder, Client, Role, Status};
 
-use crate::network::client_door;
+use crate::{network::client_door, tenants::Slack};
 
 /// Between two questions to one member.
 const PERIOD: Duration = Duration::from_millis(150);
@@ -30,6 +30,12 @@ struct Seen {
     problems: BTreeSet<String>,
     /// Whether a member has said that the cluster is read-only.
     read_only: bool,
+    /// What each host has said that does not count for leases, and when it said more than before.
+    uncounted: BTreeMap<usize, Vec<(Duration, Duration)>>,
+    /// When a host had given leases their full time, or had begun anew and may have.
+    resets: Vec<Duration>,
+    /// The last that each host said of the two.
+    lessors: BTreeMap<usize, (Duration, u64)>,
 }
 
 // === impl Sightings ===
@@ -69,6 +75,20 @@ impl Sightings {
         std::mem::take(&mut self.lock().read_only)
     }
 
+    /// What the members have left out for leases since a moment.
+    pub(crate) fn slack(&self, since: Duration) -> Slack {
+        let seen = self.lock();
+        // What was told at most one look after it had happened.
+        let since = since.saturating_sub(PERIOD * 4);
+        let of_host = |told: &Vec<(Duration, Duration)>| -> Duration {
+            told.iter().filter(|(at, _)| *at >= since).map(|(_, more)| *more).sum()
+        };
+        Slack {
+            uncounted: seen.uncounted.values().map(of_host).sum(),
+            resets: u32::try_from(seen.resets.iter().filter(|at| **at >= since).count()).unwrap_or(u32::MAX),
+        }
+    }
+
     /// How often two members told of the same state, and what they told that cannot be.
     pub(crate) fn verdict(&self) -> (u64, Vec<String>) {
         let seen = self.lock();
@@ -93,7 +113,23 @@ impl Seen {
         *highest = term.max(*highest);
         self.read_only |= answer.value.read_only.is_some();
         self.compare(member, &answer);
+        self.note_lessor(host, now, &answer.value);
         self.newest.insert(host, (now, answer));
+    }
+
+    /// A host that says less than before has begun anew.
+    fn note_lessor(&mut self, host: usize, now: Duration, status: &Status) {
+        let told = (status.leases.uncounted, status.leases.resets);
+        let known = self.lessors.insert(host, told).unwrap_or_default();
+        let is_new = told.0 < known.0 || told.1 < known.1;
+        let (uncounted, resets) = if is_new { Default::default() } else { known };
+        let more = told.0.saturating_sub(uncounted);
+        if !more.is_zero() {
+            self.uncounted.entry(host).or_default().push((now, more));
+        }
+        if is_new || told.1 > resets {
+            self.resets.push(now);
+        }
     }
 
     fn compare(&mut self, member: u64, answer: &Answer<Status>) {

@@ -31,6 +31,7 @@ use crate::{
     plan::{CALM, Plan, Planned, SPARES, STORM},
     relay::Relay,
     sightings::Sightings,
+    tenants::Tenants,
     verdict::Verdict,
 };
 
@@ -54,6 +55,7 @@ pub(crate) struct World<'a> {
     hosts: Vec<Host>,
     relay: Arc<Relay>,
     sightings: Sightings,
+    tenants: Tenants,
     orders: Orders,
     recorder: Recorder,
     /// Tells the clients to come to an end.
@@ -113,6 +115,7 @@ impl World<'_> {
             hosts,
             relay,
             sightings: Sightings::default(),
+            tenants: Tenants::default(),
             orders: Orders::default(),
             recorder: Recorder::new(clock),
             stop: Arc::default(),
@@ -175,6 +178,7 @@ impl World<'_> {
     fn live(&mut self) -> Result<(), String> {
         self.found()?;
         self.load();
+        self.settle_tenants();
         self.storm()?;
         self.heal()?;
         self.read_all()
@@ -233,6 +237,23 @@ impl World<'_> {
         }
     }
 
+    /// Lets tenants hold leases, and has somebody look at them.
+    fn settle_tenants(&mut self) {
+        for number in Tenants::numbers() {
+            let builder = self.client_builder(u64::from(number) + 3_000, Self::plain_wire());
+            let dies_at = self.sim.elapsed() + Duration::from_millis(self.rng.random_range(3_000..14_000));
+            let hold = self.tenants.clone().hold(number, builder, self.plan.ttl, dies_at);
+            self.sim.client(format!("tenant-{number}"), hold);
+        }
+        let builder = self.client_builder(4_000, Self::plain_wire());
+        let sightings = self.sightings.clone();
+        let observe = self
+            .tenants
+            .clone()
+            .observe(builder, move |since| sightings.slack(since));
+        self.sim.client("lease-observer", observe);
+    }
+
     /// Lets all faults strike, and come to their ends.
     fn storm(&mut self) -> Result<(), String> {
         let begun = self.sim.elapsed();
@@ -278,6 +299,9 @@ impl World<'_> {
         self.stop.store(true, Ordering::Relaxed);
         self.step_until(LONG, "the clients come to an end", |world| {
             world.at_work.load(Ordering::Relaxed) == 0
+        })?;
+        self.step_until(LONG, "leases that are not renewed lapse", |world| {
+            world.tenants.dead_are_out()
         })?;
         self.step_until(LONG, "the cluster recovers", World::is_of_one_mind)
     }

@@ -1,5 +1,7 @@
 //! What the cluster answers, in values of the model.
 
+use std::time::Duration;
+
 use quorate_model::{
     ClusterId, DoorAddress, Epoch, Found, Generation, LeaseId, LogIndex, MemberId, Revision, ServiceName, StateHash,
     Term,
@@ -151,6 +153,27 @@ pub struct Status {
     pub read_only: Option<String>,
     /// Bytes that are free on the disk of its data, if it keeps any there.
     pub free_disk_bytes: Option<u64>,
+    /// How it keeps leases.
+    pub leases: LeaseStatus,
+}
+
+/// How a member keeps leases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeaseStatus {
+    /// How many there are.
+    pub leases: u64,
+    /// How many of them have lapsed.
+    pub lapsed: u64,
+    /// Whether it would let leases lapse now: it leads, and knows of all renewals that were answered before.
+    pub armed: bool,
+    /// Whether it knows of all renewals that it has ever confirmed to a leader.
+    pub complete: bool,
+    /// Renewals that came in through it since it started.
+    pub renewals: u64,
+    /// Time since it started that counts for no lease there.
+    pub uncounted: Duration,
+    /// Times that it had to give every lease its full time to live, as a new leader.
+    pub resets: u64,
 }
 
 /// What a member is in the raft cluster.

@@ -61,7 +61,8 @@ impl World<'_> {
             | End::Release(_)
             | End::Hasten(_)
             | End::FastDisk
-            | End::LeaveRequests => true,
+            | End::LeaveRequests
+            | End::Speak => true,
         }
     }
 
@@ -120,6 +121,7 @@ impl World<'_> {
                     self.count(kind);
                 }
             }
+            End::Speak => self.tenants.silence(false),
             End::Done(_) | End::Replaced { .. } => self.count(kind),
             End::Stopped | End::LogGone => {
                 self.count(kind);
@@ -170,6 +172,8 @@ impl World<'_> {
         let (compared, problems) = self.sightings.verdict();
         self.problems.extend(problems);
         self.problems.extend(self.invariants.problems());
+        let (problems, counts) = self.tenants.verdict();
+        self.problems.extend(problems);
         let mut verdict = Verdict::of(&self.plan, &self.recorder.record(), self.problems);
         verdict.simulated_ms = u64::try_from(self.sim.elapsed().as_millis()).unwrap_or(u64::MAX);
         verdict.faults = self
@@ -177,6 +181,9 @@ impl World<'_> {
             .iter()
             .map(|(kind, count)| (kind.name().to_owned(), *count))
             .collect();
+        verdict
+            .counts
+            .extend(counts.map(|(what, count)| (what.to_owned(), count)));
         verdict.hashes_compared = compared;
         verdict.snapshots_installed = telemetry::snapshots_installed();
         verdict.acknowledgements_checked = self.invariants.checked();

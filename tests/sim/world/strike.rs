@@ -41,6 +41,7 @@ impl World<'_> {
             Kind::Learner => self.add_learner(),
             Kind::Demotion => self.demote(),
             Kind::FarBehind => self.leave_behind(),
+            Kind::ZoneLoss => self.silence_zone(),
         }
     }
 
@@ -164,6 +165,15 @@ impl World<'_> {
             until: None,
             end: End::FreeDisk,
         })
+    }
+
+    fn silence_zone(&mut self) -> Option<Active> {
+        if self.active.iter().any(|active| active.kind == Kind::ZoneLoss) {
+            return None;
+        }
+        self.tenants.silence(true);
+        self.count(Kind::ZoneLoss);
+        Some(self.active(Kind::ZoneLoss, Vec::new(), 2_000..9_000, End::Speak))
     }
 
     fn pause(&mut self) -> Option<Active> {

@@ -1,5 +1,7 @@
 //! From messages to answers: a message that says less or other than the contract promises is an error.
 
+use std::time::Duration;
+
 use quorate_model::{Epoch, Found, Generation, InvalidValue, LeaseId, LogIndex, Revision, StateHash, Term};
 use quorate_proto::{
     cluster as cluster_pb,
@@ -8,7 +10,7 @@ use quorate_proto::{
 };
 
 use super::{
-    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, Member, Registered, Role,
+    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, LeaseStatus, Member, Registered, Role,
     ServiceSummary, Status,
 };
 
@@ -179,8 +181,23 @@ impl TryFrom<cluster_pb::StatusResponse> for Answer<Status> {
             members: list("members", message.members)?,
             read_only: Some(message.read_only).filter(|reason| !reason.is_empty()),
             free_disk_bytes: message.free_disk_bytes,
+            leases: message.leases.map(LeaseStatus::from).unwrap_or_default(),
         };
         Self::new(message.header, value)
+    }
+}
+
+impl From<cluster_pb::LeaseStatus> for LeaseStatus {
+    fn from(message: cluster_pb::LeaseStatus) -> Self {
+        Self {
+            leases: message.leases,
+            lapsed: message.lapsed,
+            armed: message.armed,
+            complete: message.complete,
+            renewals: message.renewals,
+            uncounted: Duration::from_millis(message.uncounted_ms),
+            resets: message.resets,
+        }
     }
 }
 

@@ -370,6 +370,11 @@ async fn lead(lessor: Lessor) {
     loop {
         let tenure = shared.consensus.elected().await;
         shared.begin(tenure).await;
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::LapseWithoutTermCheck) {
+            // Goes on when it does not lead any more.
+            tokio::join!(replicator::run(shared, tenure), reign(&lessor, tenure));
+        }
         tokio::select! {
             biased;
             () = shared.consensus.deposed(tenure) => {}

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use quorate_consensus::ProposeError;
-use quorate_model::{Leadership, LeaseId, Revision, limits};
+use quorate_consensus::{ProposeError, RenewalsFailed};
+#[cfg(quorate_planted)]
+use quorate_model::planted::{self, Planted};
+use quorate_model::{Leadership, LeaseId, MemberId, Revision, limits};
 use quorate_state::{Command, HeldLease, Outcome};
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +36,7 @@ async fn round(lessor: &Lessor, tenure: Leadership) -> bool {
     // Whatever has been received by now is noted before anything lapses.
     lessor.collector.flushed().await;
     let until = Instant::now() + CONFIRM_MAX;
-    if let Err(error) = shared.confirm(until).await {
+    if let Err(error) = shared.confirm_to_lapse(until).await {
         tracing::debug!(%error, "nothing lapses while no quorum confirms this leader");
         return false;
     }
@@ -71,6 +73,23 @@ pub(super) fn in_entries(
 }
 
 impl Shared {
+    async fn confirm_to_lapse(&self, until: Instant) -> Result<(), RenewalsFailed> {
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::LapseWithoutTermCheck) {
+            return Ok(());
+        }
+        self.confirm(until).await
+    }
+
+    /// Who is given lapses: this member, which leads.
+    fn proposer(&self) -> MemberId {
+        #[cfg(quorate_planted)]
+        if planted::is(Planted::LapseWithoutTermCheck) {
+            return self.consensus.leader().unwrap_or(self.consensus.identity().member_id);
+        }
+        self.consensus.identity().member_id
+    }
+
     /// Proposes lapses, and waits until the fate of all of them is known, and applied here.
     async fn lapse(&self, tenure: Leadership, leases: &[LeaseId]) {
         let view = self.consensus.view();
@@ -85,8 +104,7 @@ impl Shared {
             let Ok(encoded) = command.encode() else {
                 continue;
             };
-            let own = self.consensus.identity().member_id;
-            match self.consensus.propose(own, encoded, CONFIRM_MAX).await {
+            match self.consensus.propose(self.proposer(), encoded, CONFIRM_MAX).await {
                 Ok(applied) => report(count, &applied.outcome),
                 Err(ProposeError::OutcomeUnknown(problem)) => {
                     tracing::debug!(problem, "it is not known yet whether leases have lapsed");

@@ -8,6 +8,8 @@ use std::{
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use quorate_consensus::{Replicated, Replication, Table as Ages};
+#[cfg(quorate_planted)]
+use quorate_model::planted::{self, Planted};
 use quorate_model::{Leadership, LeaseId, MemberId};
 use tokio::{
     sync::watch,
@@ -101,6 +103,14 @@ async fn tell(shared: &Shared, marks: &Marks, tenure: Leadership, member: Member
     member
 }
 
+fn gather() -> Duration {
+    #[cfg(quorate_planted)]
+    if planted::is(Planted::RenewalBeforeMajority) {
+        return Duration::from_millis(1_500);
+    }
+    GATHER
+}
+
 // === impl Stream ===
 
 impl Stream<'_> {
@@ -144,7 +154,7 @@ impl Stream<'_> {
         if self.shared.table().end() <= from {
             let _idle = timeout(IDLE_MAX, updated.changed()).await;
         }
-        sleep(GATHER).await;
+        sleep(gather()).await;
         let now = self.shared.clock.now();
         let news = self.shared.table().updates(from, PART_LEASES, now);
         let Some((ages, next)) = news else {
