@@ -14,7 +14,10 @@ use serde::{Serialize, Serializer, ser::SerializeTuple as _};
 use crate::{
     arbitrary::{command, steps},
     naive::Naive,
-    samples::{Node, disabled, grant, held, position, register, set_override},
+    samples::{
+        LEADERSHIP, Node, disabled, grant, held, lapse, of_web, position, raise_guard, register, register_living,
+        register_with, revive, set_override,
+    },
 };
 
 /// Bytes that are encoded as themselves, without a length, so that any payload can be sealed.
@@ -55,7 +58,10 @@ fn apply_on_two(bytes: &[u8]) {
         node.apply(&register("a", held(80, "", 0)));
         node.apply(&grant("pod", 1));
         node.apply(&set_override(disabled("a"), 1));
-        node.state.apply_encoded(position(5), bytes)
+        node.apply(&register_living("b", 10_000));
+        node.apply(&lapse(&[(5, 5)]));
+        node.apply(&raise_guard(of_web(), 1));
+        node.state.apply_encoded(position(8), bytes)
     });
     assert_eq!(results[0], results[1]);
     assert_eq!(nodes[0].state, nodes[1].state);
@@ -172,4 +178,87 @@ fn a_snapshot_of_another_state_under_a_right_trailer_is_refused() {
     decoder.push(&one[0]).unwrap();
     decoder.push(&other[1]).unwrap();
     assert_eq!(decoder.push(&trailer), Err(Error::Hash { expected, found }));
+}
+
+/// A snapshot of `state` with its objects changed under a trailer that is right again.
+fn with_objects(state: &State, change: impl FnOnce(&mut Vec<u8>)) -> Vec<Vec<u8>> {
+    let chunks: Vec<_> = Encoder::new(state, RaftMeta::default())
+        .expect("no membership")
+        .collect();
+    let [header, objects, _] = chunks.as_slice() else {
+        panic!("expected one chunk of objects, found {}", chunks.len());
+    };
+    let mut payload = objects[HEADER_LEN..].to_vec();
+    change(&mut payload);
+    let objects = sealed(Kind::SnapshotChunk, &payload);
+    let summed = [header, objects.as_slice()].concat();
+    let checksum = xxhash_rust::xxh3::xxh3_128(&summed).to_le_bytes();
+    let trailer = sealed(Kind::SnapshotTrailer, &[&[1, 254], checksum.as_slice()].concat());
+    vec![header.to_vec(), objects, trailer]
+}
+
+fn decoded(chunks: &[Vec<u8>]) -> Result<State, Error> {
+    let mut decoder = Decoder::new();
+    chunks.iter().try_for_each(|chunk| decoder.push(chunk))?;
+    Ok(decoder.finish()?.1)
+}
+
+/// Where `needle` is, which must be there once.
+fn place_of(needle: &[u8], bytes: &[u8]) -> usize {
+    let places = bytes.windows(needle.len()).enumerate();
+    let places: Vec<_> = places
+        .filter(|(_, window)| *window == needle)
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(places.len(), 1, "{needle:?} in {bytes:?}");
+    places[0]
+}
+
+#[test]
+fn objects_of_a_snapshot_that_contradict_each_other_are_refused() {
+    let mut node = Node::founded();
+    node.apply_stamped(100, &grant("pod", 1));
+    node.apply(&register_with("a", 2));
+    node.apply(&lapse(&[(2, 2)]));
+    node.apply(&raise_guard(of_web(), 50));
+    assert_eq!(decoded(&with_objects(&node.state, |_| {})), Ok(node.state.clone()));
+
+    // The guard and what it counts, as they stand at the end: a guard of a service with its name, and an instance.
+    let guard = [
+        10, 0, 7, b'd', b'e', b'f', b'a', b'u', b'l', b't', 3, b'w', b'e', b'b', 0,
+    ];
+    let guard_after_the_instance = with_objects(&node.state, |objects| {
+        let guard = place_of(&guard, objects);
+        let instance = place_of(&[8, 7, b'd', b'e', b'f', b'a', b'u', b'l', b't'], objects);
+        objects[guard..].rotate_left(instance - guard);
+    });
+    let contradiction = Error::Contradiction("an object comes twice, or before what it belongs to");
+    assert_eq!(decoded(&guard_after_the_instance), Err(contradiction.clone()));
+
+    // The lease is its process's, changed last at revision 4, and has lapsed at that revision, at 100 ms.
+    let lease = [0, 4, 1, 4, 100];
+    // What it keeps knows the lease and the same lapse.
+    let instance = [1, 2, 1, 4, 100];
+    for (needle, offset) in [(lease, 1), (lease, 3), (instance, 1), (instance, 3)] {
+        let chunks = with_objects(&node.state, |objects| {
+            let place = place_of(&needle, objects);
+            objects[place + offset] = 3;
+        });
+        assert_eq!(decoded(&chunks), Err(contradiction.clone()), "{needle:?} at {offset}");
+    }
+}
+
+#[test]
+fn what_the_last_leader_says_of_leases_is_read_as_it_was_written() {
+    for command in [lapse(&[(2, 2)]), revive(&[(u64::MAX, 0)])] {
+        let bytes = command.encode().unwrap();
+        assert_eq!(Command::decode(&bytes), Ok(command));
+        // No member has the id 0.
+        let mut payload = bytes[HEADER_LEN..].to_vec();
+        let term = u8::try_from(LEADERSHIP.term.get()).unwrap();
+        let place = place_of(&[term, 1], &payload[..3]);
+        payload[place + 1] = 0;
+        let hostile = sealed(Kind::Command, &payload);
+        assert!(matches!(Command::decode(&hostile), Err(CommandError::Invalid(_))));
+    }
 }

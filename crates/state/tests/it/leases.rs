@@ -4,8 +4,8 @@ use quorate_model::{Availability, Generation, JoinNonce, LeaseId, LeaseTtl, Life
 use quorate_state::{Change, Command, Effect, ItemOutcome, Limit, Mutated, Mutation, Outcome, Rejection, State};
 
 use crate::samples::{
-    Node, batch, deregister, found, grant, held, key, register, request_key, revoke, set_availability, take_over,
-    through_a_snapshot,
+    Node, batch, deregister, drain, drop_guard, found, grant, held, key, lapse, of_web, raise_guard, register,
+    register_living, register_with, request_key, revive, revoke, set_availability, take_over, through_a_snapshot,
 };
 
 fn granted(id: u64, effect: Effect) -> Outcome {
@@ -148,6 +148,8 @@ fn a_key_is_good_for_one_write() {
         register("b", held(80, "", 0)),
         register("a", held(81, "", 0)),
         take_over("a", held(80, "", 0)),
+        register_with("a", 2),
+        register_living("a", 10_000),
         deregister("a", None),
     ] {
         assert_eq!(node.apply_in_vain(&write(1, other)), reused);
@@ -275,6 +277,9 @@ fn an_item_is_no_longer_than_it_is_counted() {
         register("a", held(80, "", 0)),
         register(&long, held(65_535, &"o".repeat(64), u64::MAX)),
         deregister(&long, Some(u64::MAX)),
+        register_with(&long, u64::MAX),
+        register_living(&long, 86_400_000),
+        drain(&long, 86_400_000),
     ] {
         let Command::Mutate(mutation) = command else {
             panic!("not a mutation");
@@ -302,6 +307,14 @@ fn only_what_cannot_grow_the_state_is_taken_when_there_is_no_room() {
         ),
         (grant("", 1), true),
         (revoke(2), false),
+        (register_with("a", 2), true),
+        (register_living("a", 10_000), true),
+        (drain("a", 1), false),
+        (lapse(&[(2, 2)]), false),
+        (revive(&[(2, 2)]), false),
+        (Command::PassTime, false),
+        (raise_guard(of_web(), 1), true),
+        (drop_guard(of_web()), false),
         (Command::ExpireOverrides, false),
         (
             Command::AllocateMember {
@@ -398,6 +411,34 @@ fn a_writer_that_has_all_the_room_for_itself_is_at_its_end() {
         panic!("not a batch");
     };
     assert!(is_done(&node.apply(&Command::Batch { key, items }).0));
+}
+
+#[test]
+fn a_lease_that_has_used_its_last_number_and_keeps_something_is_in_nobodys_way() {
+    let mut node = cramped(2);
+    node.apply(&register_with("kept", 2));
+    assert!(is_done(&node.apply(&write_of(2, u64::MAX, "a")).0));
+    assert!(is_done(&node.apply(&write_of(3, 1, "b")).0));
+    // It was used the longest ago, but it could only be forgotten together with what it keeps.
+    assert!(is_done(&node.apply(&write_of(4, 1, "c")).0));
+    let kept = |node: &Node, id| node.state.lease(LeaseId::new(id)).unwrap().kept_outcome_count();
+    assert_eq!([2, 3, 4].map(|id| kept(&node, id)), [1, 0, 1]);
+    assert!(is_done(&node.apply_in_vain(&write_of(2, u64::MAX, "a"))));
+    assert!(node.state.instance(&key("kept")).is_some());
+    assert_eq!(node.state.hash(), node.state.recomputed_hash());
+}
+
+#[test]
+fn a_write_that_ends_its_own_lease_is_not_done_again() {
+    let mut node = Node::founded();
+    node.apply(&register_living("a", 10_000));
+    let goodbye = write(1, deregister("a", Some(2)));
+    assert_eq!(node.apply(&goodbye).0, one(Ok(Mutated::Deregistered { existed: true })));
+    assert_eq!((node.state.lease_count(), node.state.kept_outcome_count()), (0, 0));
+    assert_eq!(
+        node.apply_in_vain(&goodbye),
+        Outcome::Rejected(Rejection::LeaseNotFound)
+    );
 }
 
 #[test]

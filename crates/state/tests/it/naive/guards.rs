@@ -111,7 +111,7 @@ impl Naive {
         let left = usable.iter().filter(|it| it.lapse.is_none()).count();
         let lapsed = usable.iter().filter_map(|it| it.lapse);
         let fallen = lapsed.filter(|lapse| self.counts(scope, lapse)).count();
-        let minimum = usize::try_from(self.settings_of(scope).protect_minimum.get()).expect("small");
+        let minimum = usize::from(self.settings_of(scope).protect_minimum.get());
         let is_emptied = left == 0 && fallen >= 2;
         let is_below_minimum = left < minimum && fallen > 0;
         is_emptied || is_below_minimum

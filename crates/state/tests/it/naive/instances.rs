@@ -7,7 +7,7 @@ use quorate_model::{
 };
 use quorate_state::{Change, Effect, Event, Mutated, Mutation, Rejection, Takeover};
 
-use super::Naive;
+use super::{Naive, leases::Keeper};
 
 type Done = Result<(Mutated, Vec<Event>), Rejection>;
 
@@ -65,14 +65,18 @@ impl Naive {
             Some(old) => change(old, &spec, takeover)?,
         };
         let goes_on = old.clone().filter(|_| change == Change::Updated);
-        let lease = self.keeper(now, goes_on.as_ref(), lifetime)?;
-        let of_old = goes_on.clone().filter(|old| old.spec == spec && old.lease == lease);
-        if let Some(old) = of_old {
-            return Ok((registered(&old, Change::Unchanged), vec![]));
+        let keeper = self.keeper(goes_on.as_ref(), lifetime)?;
+        if let Some(old) = &goes_on
+            && old.spec == spec
+            && keeper.is(old.lease)
+        {
+            return Ok((registered(old, Change::Unchanged), vec![]));
         }
-        if lease == Some(now.into()) {
-            self.make_own_lease(now, &spec, lifetime, registered_at_ms)?;
-        }
+        let lease = match keeper {
+            Keeper::Nobody => None,
+            Keeper::Lease(id) => Some(id),
+            Keeper::New(ttl) => Some(self.make_own_lease(now, &spec, ttl, registered_at_ms)?),
+        };
         let next = InstanceParts {
             key: key.clone(),
             spec,

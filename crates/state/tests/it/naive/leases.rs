@@ -2,12 +2,31 @@
 
 use quorate_model::{
     GuardScope, Holder, InstanceKey, InstanceParts, InstanceSpec, Lapse, Leadership, Lease, LeaseId, LeaseKind,
-    Lifetime, LogTime, RemoveAfter, RequestKey, Revision,
+    LeaseTtl, Lifetime, LogTime, RemoveAfter, RequestKey, Revision,
 };
 use quorate_state::{Effect, Event, ItemOutcome, Lapsed, Limit, Mutation, Outcome, Rejection};
 
 use super::{Done, Naive, NaiveKept, NaiveLease, guards::scopes_of, instances::shared, rejected};
 use crate::samples::LEADERSHIP;
+
+/// What is to keep a registration.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keeper {
+    Nobody,
+    Lease(LeaseId),
+    /// A lease that is still to be made.
+    New(LeaseTtl),
+}
+
+impl Keeper {
+    pub(super) fn is(self, lease: Option<LeaseId>) -> bool {
+        match self {
+            Self::Nobody => lease.is_none(),
+            Self::Lease(id) => lease == Some(id),
+            Self::New(_) => false,
+        }
+    }
+}
 
 fn timeless(mutation: &Mutation) -> Mutation {
     let mut mutation = mutation.clone();
@@ -120,23 +139,18 @@ impl Naive {
         Ok(InstanceSpec::new(parts).expect("samples are small"))
     }
 
-    /// The lease that is to keep a registration: one with the id of this revision is not there yet.
-    pub(super) fn keeper(
-        &self,
-        now: Revision,
-        goes_on: Option<&InstanceParts>,
-        lifetime: Lifetime,
-    ) -> Result<Option<LeaseId>, Rejection> {
+    /// What is to keep a registration.
+    pub(super) fn keeper(&self, goes_on: Option<&InstanceParts>, lifetime: Lifetime) -> Result<Keeper, Rejection> {
         match lifetime {
-            Lifetime::Persistent => Ok(None),
+            Lifetime::Persistent => Ok(Keeper::Nobody),
             Lifetime::Lease(id) => match self.held(id).ok_or(Rejection::LeaseNotFound)?.lapsed {
-                None => Ok(Some(id)),
+                None => Ok(Keeper::Lease(id)),
                 Some(_) => Err(Rejection::LeaseLapsed),
             },
             Lifetime::Ttl(ttl) => {
                 let own = goes_on.and_then(|old| self.held(old.lease?));
                 let same = own.filter(|held| held.lease.kind == LeaseKind::Own && held.lease.ttl == ttl);
-                Ok(Some(same.map_or(now.into(), |held| held.lease.id)))
+                Ok(same.map_or(Keeper::New(ttl), |held| Keeper::Lease(held.lease.id)))
             }
         }
     }
@@ -145,12 +159,9 @@ impl Naive {
         &mut self,
         now: Revision,
         spec: &InstanceSpec,
-        lifetime: Lifetime,
+        ttl: LeaseTtl,
         granted_at_ms: u64,
-    ) -> Result<(), Rejection> {
-        let Lifetime::Ttl(ttl) = lifetime else {
-            return Ok(());
-        };
+    ) -> Result<LeaseId, Rejection> {
         if self.held(now.into()).is_some() {
             let limit = Limit::Leases;
             return Err(Rejection::LimitExceeded { limit });
@@ -165,7 +176,7 @@ impl Naive {
             kind: LeaseKind::Own,
             granted_at_ms,
         });
-        Ok(())
+        Ok(now.into())
     }
 
     pub(super) fn lapse(&mut self, now: Revision, by: Leadership, leases: &[(LeaseId, Revision)]) -> Done {
