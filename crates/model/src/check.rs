@@ -6,6 +6,8 @@ mod probe;
 mod state;
 mod vantage;
 
+use std::sync::Arc;
+
 use crate::{CheckName, Endpoints, InvalidValue, error::check_count, limits};
 
 pub use assigned::assigned;
@@ -34,9 +36,9 @@ pub struct Check {
 }
 
 /// The checks of an instance, in the order that the registrant gave: at most [`limits::CHECKS_MAX`], each with a
-/// name of its own.
+/// name of its own. Cheap to clone: the instances of a service are checked alike, and share what says how.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Checks(Box<[Check]>);
+pub struct Checks(Option<Arc<[Check]>>);
 
 // === impl EndpointPlace ===
 
@@ -75,6 +77,11 @@ impl Check {
         }
     }
 
+    /// Whether the `other` looks at the same thing in the same way, however often: what one has found is so for both.
+    pub fn finds_the_same(&self, other: &Self) -> bool {
+        (&self.name, self.endpoint, &self.probe) == (&other.name, other.endpoint, &other.probe)
+    }
+
     /// Bytes that it takes when encoded, rounded up: fixed for ever, see [`crate::InstanceSpec::encoded_len`].
     pub fn encoded_len(&self) -> usize {
         FIXED_LEN + self.name.as_str().len() + self.probe.encoded_len()
@@ -89,12 +96,12 @@ const FIXED_LEN: usize = 64;
 impl Checks {
     /// The checks.
     pub fn as_slice(&self) -> &[Check] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Goes through the checks in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Check> {
-        self.0.iter()
+        self.as_slice().iter()
     }
 
     /// The check of this name, if there is one.
@@ -104,12 +111,12 @@ impl Checks {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_slice().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Refuses a check of an endpoint that is not there.
@@ -137,7 +144,7 @@ impl TryFrom<Vec<Check>> for Checks {
                 return Err(InvalidValue::new("checks", problem));
             }
         }
-        Ok(Self(checks.into()))
+        Ok(Self((!checks.is_empty()).then(|| checks.into())))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What was found by checks, and what follows from it.
 
-use crate::{CheckOutput, Health, InvalidValue, MemberId, Vantage};
+use crate::{Check, CheckOutput, Checks, Health, InvalidValue, MemberId, Vantage};
 
 /// What somebody who has looked says about a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +63,16 @@ impl CheckState {
             votes: Vec::new(),
             output: CheckOutput::default(),
         }
+    }
+
+    /// The states of the `new` checks where the `old` ones have come to `states`, one for each in their order: what finds
+    /// the same goes on, and of the others nothing is known.
+    pub fn carried_over(old: &Checks, states: &[Self], new: &Checks) -> Box<[Self]> {
+        let state_of = |check: &Check| {
+            let known = old.iter().zip(states).find(|(before, _)| before.finds_the_same(check));
+            known.map_or_else(Self::unknown, |(_, state)| state.clone())
+        };
+        new.iter().map(state_of).collect()
     }
 
     /// What `member` has found, if it has told.
@@ -153,6 +163,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*, sample::select};
 
     use super::*;
+    use crate::Probe;
 
     const HEALTHS: [Health; 4] = [Health::Passing, Health::Warning, Health::Unknown, Health::Critical];
 
@@ -245,6 +256,33 @@ mod tests {
         assert_eq!((state.health, state.output.as_str()), (Health::Critical, "no answer"));
         let same = state.after_report(Verdict::Critical, output("still none"));
         assert_eq!(same, state);
+    }
+
+    #[test]
+    fn what_was_found_stays_where_the_same_is_looked_at() {
+        let check = |name: &str, probe: Probe| Check::new(name.parse().unwrap(), probe);
+        let checks = |checks: Vec<Check>| Checks::try_from(checks).unwrap();
+        let old = checks(vec![
+            check("a", Probe::Tcp),
+            check("b", Probe::Tcp),
+            check("c", Probe::Tcp),
+        ]);
+        let found = |verdict| CheckState::unknown().after_report(verdict, CheckOutput::default());
+        let states = [
+            found(Verdict::Passing),
+            found(Verdict::Warning),
+            found(Verdict::Critical),
+        ];
+        let rarer = Check {
+            vantage: Vantage::new(3, None).unwrap(),
+            ..check("c", Probe::Tcp)
+        };
+        let new = checks(vec![rarer, check("d", Probe::Tcp), check("b", Probe::Reported)]);
+        let carried = CheckState::carried_over(&old, &states, &new);
+        assert_eq!(
+            *carried,
+            [states[2].clone(), CheckState::unknown(), CheckState::unknown()]
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use quorate_model::{
 
 use super::{Cluster, State};
 use crate::{
-    Command, HeldLease, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::wide_scopes,
+    Command, HeldLease, Probers, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::wide_scopes,
     leases::KeptKey,
 };
 
@@ -181,6 +181,11 @@ impl State {
         };
         let mut growing = items.iter().filter(|(_, mutation)| mutation.grows());
         growing.all(|(part, _)| self.leases.kept(&KeptKey::new(key, *part)).is_some())
+    }
+
+    /// The members that make checks, once any were named.
+    pub fn probers(&self) -> Option<&Probers> {
+        self.probers.as_ref()
     }
 
     /// How many leases there are.
