@@ -29,7 +29,7 @@ pub use field::Field;
 pub use guard::{guard_cause, guard_cause_to_wire, guard_scope, guard_scope_to_wire};
 pub use operator::{override_to_wire, target, target_to_wire, token_of_target};
 pub(crate) use {
-    check::verdict,
+    check::{check_states, verdict},
     instance::{holder, spec},
     operator::target_of_token,
 };

@@ -53,6 +53,8 @@ pub struct State {
     settings: OrdMap<ServiceKey, ServiceSettings>,
     /// Who makes checks; nobody, as long as nobody was named.
     probers: Option<Probers>,
+    /// How many instances have a check that members make.
+    probed_count: usize,
     hash: StateHash,
 }
 

@@ -30,6 +30,22 @@ pub fn checks_to_wire(checks: &Checks) -> Vec<pb::Check> {
     checks.iter().map(pb::Check::from).collect()
 }
 
+/// The checks of an instance with the state of each.
+pub(crate) fn check_states(messages: Vec<pb::CheckState>) -> Result<(Checks, Box<[CheckState]>), InvalidField> {
+    let (mut checks, mut states) = (Vec::new(), Vec::new());
+    for (index, message) in messages.into_iter().take(limits::CHECKS_MAX + 1).enumerate() {
+        let told = message.try_into();
+        let (check, health, output) = told.map_err(|error: InvalidField| error.within(&format!("checks[{index}]")))?;
+        checks.push(check);
+        states.push(CheckState {
+            health,
+            output,
+            ..CheckState::unknown()
+        });
+    }
+    Ok((Checks::try_from(checks).field("checks")?, states.into()))
+}
+
 /// What somebody who has looked says: a health that is known.
 pub(crate) fn verdict(number: i32) -> Result<Verdict, InvalidField> {
     Verdict::try_from(convert::health(number)?).field("health")

@@ -86,20 +86,39 @@ pub(crate) fn spec() -> impl Strategy<Value = InstanceSpec> {
         metadata(),
         tags(),
         holder(),
+        prop_oneof![3 => Just(Checks::default()), 1 => few_checks()],
     );
-    parts.prop_map(|(endpoints, version, weight, locality, metadata, tags, holder)| {
-        let weight = Weight::new(weight);
-        InstanceSpec::new(SpecParts {
-            endpoints,
-            version,
-            weight,
-            locality,
-            metadata,
-            tags,
-            holder,
-        })
-        .unwrap()
-    })
+    parts.prop_map(
+        |(endpoints, version, weight, locality, metadata, tags, holder, checks)| {
+            let weight = Weight::new(weight);
+            let checks = fitting(&checks, &endpoints);
+            InstanceSpec::new(SpecParts {
+                endpoints,
+                version,
+                weight,
+                locality,
+                metadata,
+                tags,
+                holder,
+                checks,
+            })
+            .unwrap()
+        },
+    )
+}
+
+/// The checks, at endpoints that are there.
+fn fitting(checks: &Checks, endpoints: &Endpoints) -> Checks {
+    let count = u32::try_from(endpoints.as_slice().len()).unwrap();
+    let fitting = checks.iter().map(|check| Check {
+        endpoint: (u32::from(check.endpoint.get()) % count).try_into().unwrap(),
+        ..check.clone()
+    });
+    fitting.collect::<Vec<_>>().try_into().unwrap()
+}
+
+fn few_checks() -> impl Strategy<Value = Checks> {
+    checks().prop_map(|checks| checks.iter().take(3).cloned().collect::<Vec<_>>().try_into().unwrap())
 }
 
 fn tls() -> impl Strategy<Value = Tls> {

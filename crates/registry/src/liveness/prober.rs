@@ -13,11 +13,14 @@
 //!   whatever name it has. Redirections are not followed.
 //! - So many probes are under way at a time and no more, and what does not answer cannot take all of the places.
 
+mod desk;
 mod dial;
 mod engine;
+mod feed;
 mod places;
 mod policy;
 mod probe;
+mod rota;
 mod schedule;
 mod streak;
 mod targets;
@@ -27,32 +30,29 @@ mod trust;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quorate_model::{Check, CheckName, CheckOutput, Clock, Endpoint, Generation, Health, InstanceKey, Revision};
-use quorate_model::{ServiceKey, Verdict};
+use quorate_consensus::Consensus;
+use quorate_model::{
+    Check, CheckName, CheckOutput, Clock, Endpoint, Generation, Health, Instance, InstanceKey, Revision, ServiceKey,
+    Verdict,
+};
 use tokio::sync::watch;
 
-use crate::{Policy, Tasks};
+use crate::{Policy, Tasks, read::Reader};
 use engine::Engine;
+use probe::Prober;
 
 pub use dial::Dial;
 pub use policy::{Network, ProbePolicy};
 pub use trust::{InvalidCertificates, Trust};
 
-/// Something to look at.
+/// Something to look at: a check of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// The instance.
-    pub(crate) key: InstanceKey,
-    /// The life of its registration.
-    pub(crate) generation: Generation,
-    /// How it is looked at.
-    pub(crate) check: Check,
-    /// Where.
-    pub(crate) endpoint: Endpoint,
-    /// What follows so far from what was told of it.
-    pub(crate) health: Health,
+    instance: Arc<Instance>,
+    /// The place of the check among those of the instance.
+    place: usize,
     /// What this member has told of it last, if it has.
-    pub(crate) vote: Option<Verdict>,
+    vote: Option<Verdict>,
 }
 
 /// What this member is to look at: of each service that has anything, the list. What has not changed is the same
@@ -97,32 +97,69 @@ pub struct Probing {
     pub trust: Trust,
 }
 
-/// What a prober is built from.
-pub(crate) struct Parts<H> {
-    pub(crate) assigned: watch::Receiver<Arc<Assigned>>,
-    pub(crate) host: H,
+/// What a member makes its checks with.
+pub(crate) struct Parts {
+    pub(crate) consensus: Consensus,
+    pub(crate) reader: Reader<Consensus>,
     pub(crate) probing: Probing,
     pub(crate) clock: Arc<dyn Clock>,
     /// Where its random numbers begin.
     pub(crate) seed: u64,
 }
 
-/// Starts the prober of this member.
-pub(crate) fn start(parts: Parts<impl Host>, tasks: &Tasks) {
-    tasks.spawn("prober", Policy::Essential, Engine::new(parts).run());
+/// Starts all that it takes for this member to make its share of the checks.
+pub(crate) fn start(parts: Parts, tasks: &Tasks) {
+    let Parts {
+        consensus,
+        reader,
+        probing,
+        clock,
+        seed,
+    } = parts;
+    let own = consensus.identity().member_id;
+    let (lists, assigned) = watch::channel(Arc::default());
+    let desk = desk::open(own, consensus.clone(), reader, Arc::clone(&clock), tasks);
+    let engine = Engine::new(
+        assigned,
+        desk,
+        Prober::new(probing, Arc::clone(&clock)),
+        Arc::clone(&clock),
+        seed,
+    );
+    tasks.spawn("prober", Policy::Essential, engine.run());
+    tasks.spawn(
+        "check-feed",
+        Policy::Essential,
+        feed::run(own, consensus.clone(), lists),
+    );
+    rota::start(own, consensus, clock, tasks);
 }
 
 // === impl Target ===
 
 impl Target {
+    /// The check.
+    fn check(&self) -> &Check {
+        &self.instance.spec().checks().as_slice()[self.place]
+    }
+
+    /// Where it is made.
+    fn endpoint(&self) -> &Endpoint {
+        let place = usize::from(self.check().endpoint.get());
+        &self.instance.spec().endpoints().as_slice()[place]
+    }
+
     /// What is taken for so as far as this member has a say: what it has told last; what all together have found, if
     /// it has told nothing.
     fn known(&self) -> Health {
-        self.vote.map_or(self.health, Health::from)
+        let found = self.instance.check_states()[self.place].health;
+        self.vote.map_or(found, Health::from)
     }
 
     /// Whether this is the same work as the `other`, whatever was found.
     fn is_same_work(&self, other: &Self) -> bool {
-        self.generation == other.generation && self.check == other.check && self.endpoint == other.endpoint
+        self.instance.generation() == other.instance.generation()
+            && self.check() == other.check()
+            && self.endpoint() == other.endpoint()
     }
 }

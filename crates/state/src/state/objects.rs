@@ -171,6 +171,8 @@ impl State {
                 self.drains.insert((at, after.key().clone()));
             }
         }
+        self.probed_count += usize::from(after.is_some_and(is_probed));
+        self.probed_count -= usize::from(before.is_some_and(is_probed));
         let (old, new) = (before.and_then(Instance::lease), after.and_then(Instance::lease));
         if old == new {
             return;
@@ -391,6 +393,11 @@ impl State {
             self.hash_out(&ObjectV1::settings(service, previous));
         }
     }
+}
+
+/// Whether there is something about an instance that members look at.
+fn is_probed(instance: &Instance) -> bool {
+    instance.spec().checks().iter().any(|check| check.probe.is_active())
 }
 
 #[cfg(quorate_planted)]

@@ -99,7 +99,10 @@ fn reported(count: u32) -> Outcome {
 #[test]
 fn what_is_checked_is_unknown_at_first_and_what_is_not_passes() {
     let (node, _) = cluster(&[("a", vec![alive()]), ("b", vec![])]);
-    assert_eq!((health(&node, "a"), health(&node, "b")), (Health::Unknown, Health::Passing));
+    assert_eq!(
+        (health(&node, "a"), health(&node, "b")),
+        (Health::Unknown, Health::Passing)
+    );
 }
 
 #[test]
@@ -109,13 +112,25 @@ fn what_the_one_who_is_to_look_finds_is_so() {
     let passing = report(&node, "a", "alive", Verdict::Passing);
     let (outcome, events) = node.apply(&report_checks(named, maker, vec![passing.clone()]));
     assert_eq!(outcome, reported(1));
-    let [Event::Put { instance: put, previous }] = &events[..] else {
+    let [
+        Event::Put {
+            instance: put,
+            previous,
+        },
+    ] = &events[..]
+    else {
         panic!("one change, one event: {events:?}");
     };
-    assert_eq!((put.health(), put.modify_revision()), (Health::Passing, node.state.revision()));
+    assert_eq!(
+        (put.health(), put.modify_revision()),
+        (Health::Passing, node.state.revision())
+    );
     assert_eq!(previous.as_ref().map(|before| before.health()), Some(Health::Unknown));
     assert_eq!(put.check_states()[0].output.as_str(), "Passing");
-    assert_eq!(node.apply_in_vain(&report_checks(named, maker, vec![passing])), reported(0));
+    assert_eq!(
+        node.apply_in_vain(&report_checks(named, maker, vec![passing])),
+        reported(0)
+    );
 }
 
 #[test]
@@ -159,7 +174,10 @@ fn each_report_is_looked_at_by_itself() {
     let ids = ["a", "b", "c", "d", "e", "f"];
     let instances: Vec<_> = ids.iter().map(|id| (*id, vec![alive()])).collect();
     let (mut node, named) = cluster(&instances);
-    let all: Vec<_> = ids.iter().map(|id| report(&node, id, "alive", Verdict::Critical)).collect();
+    let all: Vec<_> = ids
+        .iter()
+        .map(|id| report(&node, id, "alive", Verdict::Critical))
+        .collect();
     let mine = ids.iter().filter(|id| makers(&node, id, &alive())[0] == 2).count();
     assert!(mine > 0 && mine < ids.len(), "{mine}");
     let (outcome, events) = node.apply(&report_checks(named, 2, all));
@@ -181,9 +199,16 @@ fn other_members_begin_a_new_assignment_and_the_same_ones_do_not() {
     let (outcome, events) = node.apply(&set_probers(&others));
     let effect = Effect::Changed;
     assert_eq!((outcome, events), (Outcome::ProbersSet { effect }, vec![]));
-    assert_eq!(health(&node, "a"), Health::Passing, "it stays until somebody finds otherwise");
+    assert_eq!(
+        health(&node, "a"),
+        Health::Passing,
+        "it stays until somebody finds otherwise"
+    );
     let critical = report(&node, "a", "alive", Verdict::Critical);
-    assert_eq!(node.apply_in_vain(&report_checks(named, maker, vec![critical.clone()])), reported(0));
+    assert_eq!(
+        node.apply_in_vain(&report_checks(named, maker, vec![critical.clone()])),
+        reported(0)
+    );
     let next = makers(&node, "a", &alive())[0];
     let now = node.state.probers().unwrap().revision();
     node.apply(&report_checks(now, next, vec![critical]));
@@ -202,7 +227,10 @@ fn a_vote_from_which_nothing_follows_is_no_event() {
     let (outcome, events) = node.apply(&report_checks(named, 1, vec![critical.clone()]));
     assert_eq!((outcome, events), (reported(1), vec![]));
     let after = instance(&node, "a");
-    assert_eq!((after.health(), after.modify_revision()), (Health::Unknown, before.modify_revision()));
+    assert_eq!(
+        (after.health(), after.modify_revision()),
+        (Health::Unknown, before.modify_revision())
+    );
     assert_eq!(node.state.recomputed_hash(), node.state.hash());
     let (_, events) = node.apply(&report_checks(named, 3, vec![critical]));
     assert_eq!((health(&node, "a"), events.len()), (Health::Critical, 1));
@@ -247,7 +275,10 @@ fn a_report_that_is_repeated_takes_effect_once() {
     let (mut node, _) = cluster(&[("a", vec![told()])]);
     node.apply(&crate::samples::grant("pod", 1));
     let lease = node.state.revision().get();
-    let write = batch(Some((lease, 1)), vec![report_check("a", None, "told", Verdict::Passing)]);
+    let write = batch(
+        Some((lease, 1)),
+        vec![report_check("a", None, "told", Verdict::Passing)],
+    );
     let (first, _) = node.apply(&write);
     node.apply(&report_check("a", None, "told", Verdict::Critical));
     let (again, events) = node.apply(&write);
@@ -255,7 +286,10 @@ fn a_report_that_is_repeated_takes_effect_once() {
     assert_eq!(health(&node, "a"), Health::Critical);
     let key = Some(request_key(lease, 2, 1));
     let items = vec![];
-    assert_eq!(node.apply_in_vain(&Command::Batch { key, items }), Outcome::Batch(vec![]));
+    assert_eq!(
+        node.apply_in_vain(&Command::Batch { key, items }),
+        Outcome::Batch(vec![])
+    );
 }
 
 #[test]
@@ -267,7 +301,11 @@ fn what_was_found_stays_through_a_change_of_the_rest() {
     let mut moved = checked(vec![check("new", Probe::Tcp), told()]);
     moved.version = Some("2".parse().unwrap());
     node.apply(&register("a", spec(moved)));
-    let found: Vec<Health> = instance(&node, "a").check_states().iter().map(|state| state.health).collect();
+    let found: Vec<Health> = instance(&node, "a")
+        .check_states()
+        .iter()
+        .map(|state| state.health)
+        .collect();
     assert_eq!(found, [Health::Unknown, Health::Passing]);
     let without = register("a", spec(parts(80)));
     node.apply(&without);
@@ -310,10 +348,16 @@ fn too_much_at_once_is_refused() {
     let item = report(&node, "a", "alive", Verdict::Passing);
     let many = report_checks(named, 1, vec![item; 1_025]);
     let outcome = node.apply_in_vain(&many);
-    assert!(matches!(outcome, Outcome::Rejected(Rejection::LimitExceeded { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Rejected(Rejection::LimitExceeded { .. })),
+        "{outcome:?}"
+    );
     let ids: Vec<u64> = (1..=65).collect();
     let outcome = node.apply_in_vain(&set_probers(&ids));
-    assert!(matches!(outcome, Outcome::Rejected(Rejection::Invalid { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Outcome::Rejected(Rejection::Invalid { .. })),
+        "{outcome:?}"
+    );
 }
 
 /// A check of which every part is there.

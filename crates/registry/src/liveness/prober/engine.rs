@@ -11,7 +11,7 @@ use quorate_model::{Clock, Health, Revision, Verdict};
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    Assigned, Edge, Host, Parts,
+    Assigned, Edge, Host,
     places::{Kind, Places},
     probe::{Found, Prober},
     schedule::{Due, Schedule, TargetId},
@@ -47,18 +47,19 @@ pub(super) struct Engine<H> {
 // === impl Engine ===
 
 impl<H: Host> Engine<H> {
-    pub(super) fn new(parts: Parts<H>) -> Self {
-        let Parts {
-            assigned,
-            host,
-            probing,
-            clock,
-            seed,
-        } = parts;
+    /// An engine that makes what it is `assigned` with `prober`, and tells `host` of changes; its random numbers begin
+    /// with `seed`.
+    pub(super) fn new(
+        assigned: watch::Receiver<Arc<Assigned>>,
+        host: H,
+        prober: Prober,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+    ) -> Self {
         Self {
             assigned,
             host,
-            prober: Prober::new(probing, Arc::clone(&clock)),
+            prober,
             clock,
             chance: Chance::new(seed),
             revision: Revision::ZERO,
@@ -165,7 +166,7 @@ impl<H: Host> Engine<H> {
 /// Between two looks.
 fn step(slot: &Slot) -> Duration {
     let target = slot.target();
-    let interval = target.check.pace.interval();
+    let interval = target.check().pace.interval();
     match target.known() {
         Health::Unknown => interval.min(UNKNOWN_INTERVAL),
         Health::Passing | Health::Warning | Health::Critical => interval,
@@ -173,7 +174,7 @@ fn step(slot: &Slot) -> Duration {
 }
 
 fn put(schedule: &mut Schedule, id: TargetId, slot: &mut Slot, at: Duration) {
-    let kind = Kind::of(slot.took, slot.target().check.pace.timeout());
+    let kind = Kind::of(slot.took, slot.target().check().pace.timeout());
     let due = Due { at, kind };
     slot.stage = Stage::Waiting(due);
     schedule.put(due, id);
@@ -181,15 +182,15 @@ fn put(schedule: &mut Schedule, id: TargetId, slot: &mut Slot, at: Duration) {
 
 /// The change that is to be told after a result, if there is one.
 fn edge(slot: &mut Slot, found: Found, assignment: Revision, now: Duration) -> Option<Edge> {
-    let verdict = slot.streak.add(found.is_good, slot.target().check.pace)?;
+    let verdict = slot.streak.add(found.is_good, slot.target().check().pace)?;
     let target = slot.target();
     if target.known() == verdict.into() || is_under_way(slot.told, verdict, now) {
         return None;
     }
     let edge = Edge {
-        key: target.key.clone(),
-        generation: target.generation,
-        check: target.check.name.clone(),
+        key: target.instance.key().clone(),
+        generation: target.instance.generation(),
+        check: target.check().name.clone(),
         assignment,
         verdict,
         output: found.output,

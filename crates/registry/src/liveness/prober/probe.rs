@@ -55,7 +55,7 @@ impl Prober {
 
     /// Looks at the target once, for no longer than it may take.
     pub(super) async fn look(&self, target: &Target) -> Found {
-        let time_max = target.check.pace.timeout();
+        let time_max = target.check().pace.timeout();
         // Whatever answers is not ours: if it finds a way to break a library of ours, that is a bad result and not the
         // end of one member after the other.
         let looked = AssertUnwindSafe(timeout(time_max, self.ask(target)))
@@ -69,8 +69,8 @@ impl Prober {
     }
 
     async fn ask(&self, target: &Target) -> Result<String, Problem> {
-        let endpoint = &target.endpoint;
-        match &target.check.probe {
+        let endpoint = target.endpoint();
+        match &target.check().probe {
             Probe::Tcp => {
                 self.connect(endpoint, None, &[]).await?;
                 Ok("connected".to_owned())

@@ -188,5 +188,5 @@ impl Targets {
 }
 
 fn name(target: &Target) -> (InstanceId, CheckName) {
-    (target.key.id.clone(), target.check.name.clone())
+    (target.instance.key().id.clone(), target.check().name.clone())
 }

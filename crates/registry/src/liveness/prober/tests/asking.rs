@@ -10,8 +10,8 @@ use std::{
 use futures::{FutureExt as _, future::BoxFuture};
 use quorate_consensus::BoxIo;
 use quorate_model::{
-    Check, Clock, Endpoint, Generation, GrpcProbe, Health, HttpProbe, HttpProbeParts, InstanceKey, Pace, PaceParts,
-    Probe, ProbeHeaders, StatusRange, Tls,
+    Check, Clock, Endpoint, GrpcProbe, HttpProbe, HttpProbeParts, Pace, PaceParts, Probe, ProbeHeaders, StatusRange,
+    Tls,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
@@ -76,25 +76,16 @@ fn target(address: &str, probe: Probe) -> Target {
         timeout_ms: 500,
         ..PaceParts::default()
     });
-    Target {
-        key: InstanceKey {
-            namespace: "default".parse().unwrap(),
-            service: "web".parse().unwrap(),
-            id: "a".parse().unwrap(),
-        },
-        generation: Generation::new(1),
-        check: Check {
-            pace: pace.unwrap(),
-            ..Check::new("alive".parse().unwrap(), probe)
-        },
-        endpoint: Endpoint {
-            address: address.parse().unwrap(),
-            port: "8080".parse().unwrap(),
-            protocol: None,
-        },
-        health: Health::Unknown,
-        vote: None,
-    }
+    let check = Check {
+        pace: pace.unwrap(),
+        ..Check::new("alive".parse().unwrap(), probe)
+    };
+    let endpoint = Endpoint {
+        address: address.parse().unwrap(),
+        port: "8080".parse().unwrap(),
+        protocol: None,
+    };
+    super::harness::target("a", endpoint, check)
 }
 
 fn http(parts: HttpProbeParts) -> Probe {

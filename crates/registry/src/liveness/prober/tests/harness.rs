@@ -16,7 +16,8 @@ use std::{
 use futures::{FutureExt as _, future::BoxFuture};
 use quorate_consensus::BoxIo;
 use quorate_model::{
-    Check, Endpoint, Generation, Health, InstanceKey, Pace, PaceParts, Port, Probe, Revision, Verdict,
+    Availability, Check, Clock, Endpoint, Generation, Health, Instance, InstanceKey, InstanceParts, InstanceSpec, Pace,
+    PaceParts, Port, Probe, Revision, SpecParts, Verdict,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -25,8 +26,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::super::{Assigned, Dial, Edge, Host, Parts, ProbePolicy, Probing, Trust, start};
-use crate::{Tasks, testing::TokioClock};
+use super::super::{Assigned, Dial, Edge, Host, ProbePolicy, Probing, Trust, engine::Engine, probe::Prober};
+use crate::{Policy, Tasks, testing::TokioClock};
 
 /// What a target does with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,22 +105,13 @@ impl Target {
     /// Looked at over TCP every 10 s, with a timeout of 2 s; rises after 2 and falls after 3.
     pub(super) fn new(number: u16, behavior: Behavior) -> Self {
         let [high, low] = number.to_be_bytes();
-        let inner = super::super::Target {
-            key: InstanceKey {
-                namespace: "default".parse().unwrap(),
-                service: "web".parse().unwrap(),
-                id: format!("i-{number}").parse().unwrap(),
-            },
-            generation: Generation::new(1),
-            check: Check::new("alive".parse().unwrap(), Probe::Tcp),
-            endpoint: Endpoint {
-                address: IpAddr::from(Ipv4Addr::new(10, 0, high, low)).into(),
-                port: Port::try_from(80_u16).unwrap(),
-                protocol: None,
-            },
-            health: Health::Unknown,
-            vote: None,
+        let endpoint = Endpoint {
+            address: IpAddr::from(Ipv4Addr::new(10, 0, high, low)).into(),
+            port: Port::try_from(80_u16).unwrap(),
+            protocol: None,
         };
+        let check = Check::new("alive".parse().unwrap(), Probe::Tcp);
+        let inner = target(&format!("i-{number}"), endpoint, check);
         Self {
             number,
             behavior,
@@ -127,9 +119,8 @@ impl Target {
         }
     }
 
-    pub(super) fn found(mut self, health: Health) -> Self {
-        self.inner.health = health;
-        self
+    pub(super) fn found(self, health: Health) -> Self {
+        self.changed(|parts| parts.checks[0].health = health)
     }
 
     pub(super) fn voted(mut self, verdict: Verdict) -> Self {
@@ -137,20 +128,26 @@ impl Target {
         self
     }
 
-    pub(super) fn generation(mut self, generation: u64) -> Self {
-        self.inner.generation = Generation::new(generation);
+    pub(super) fn generation(self, generation: u64) -> Self {
+        self.changed(|parts| parts.generation = Generation::new(generation))
+    }
+
+    fn changed(mut self, change: impl FnOnce(&mut InstanceParts)) -> Self {
+        let mut parts = Instance::clone(&self.inner.instance).into_parts();
+        change(&mut parts);
+        self.inner.instance = Arc::new(Instance::new(parts));
         self
     }
 
     pub(super) fn falls_after(self, fall: u32) -> Self {
-        let pace = self.inner.check.pace.parts();
+        let pace = self.inner.check().pace.parts();
         self.paced(PaceParts { fall, ..pace })
     }
 
     /// Waits for so long, and looks again right after.
     pub(super) fn waits(self, time: Duration) -> Self {
         let ms = u64::try_from(time.as_millis()).unwrap();
-        let pace = self.inner.check.pace.parts();
+        let pace = self.inner.check().pace.parts();
         self.paced(PaceParts {
             interval_ms: ms,
             timeout_ms: ms,
@@ -158,9 +155,46 @@ impl Target {
         })
     }
 
-    fn paced(mut self, pace: PaceParts) -> Self {
-        self.inner.check.pace = Pace::new(pace).unwrap();
-        self
+    fn paced(self, pace: PaceParts) -> Self {
+        let check = Check {
+            pace: Pace::new(pace).unwrap(),
+            ..self.inner.check().clone()
+        };
+        self.changed(|parts| {
+            let mut spec = parts.spec.clone().into_parts();
+            spec.checks = vec![check].try_into().unwrap();
+            parts.spec = InstanceSpec::new(spec).unwrap();
+        })
+    }
+}
+
+/// The only check of an instance of the service `web`, of which nothing is known.
+pub(super) fn target(id: &str, endpoint: Endpoint, check: Check) -> super::super::Target {
+    let spec = InstanceSpec::new(SpecParts {
+        checks: vec![check].try_into().unwrap(),
+        ..SpecParts::new(endpoint.into())
+    });
+    let instance = Instance::new(InstanceParts {
+        key: InstanceKey {
+            namespace: "default".parse().unwrap(),
+            service: "web".parse().unwrap(),
+            id: id.parse().unwrap(),
+        },
+        spec: spec.unwrap(),
+        availability: Availability::Enabled,
+        create_revision: Revision::new(1),
+        modify_revision: Revision::new(1),
+        generation: Generation::new(1),
+        registered_at_ms: 0,
+        lease: None,
+        lapse: None,
+        drains_until: None,
+        checks: Box::default(),
+    });
+    super::super::Target {
+        instance: Arc::new(instance),
+        place: 0,
+        vote: None,
     }
 }
 
@@ -188,18 +222,15 @@ impl Rig {
             _tasks: tasks.clone(),
         };
         rig.list(targets);
-        let parts = Parts {
-            assigned: rig.assigned.subscribe(),
-            host,
-            probing: Probing {
-                dial: Arc::new(ScriptedDial(script)),
-                policy: ProbePolicy::default(),
-                trust: Trust::nobody(),
-            },
-            clock: Arc::new(TokioClock::default()),
-            seed: 7,
+        let probing = Probing {
+            dial: Arc::new(ScriptedDial(script)),
+            policy: ProbePolicy::default(),
+            trust: Trust::nobody(),
         };
-        start(parts, &tasks);
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::default());
+        let prober = Prober::new(probing, Arc::clone(&clock));
+        let engine = Engine::new(rig.assigned.subscribe(), host, prober, clock, 7);
+        tasks.spawn("prober", Policy::Essential, engine.run());
         rig
     }
 
@@ -215,7 +246,7 @@ impl Rig {
         }
         drop(known);
         let list: Vec<_> = targets.iter().map(|target| target.inner.clone()).collect();
-        let services = list.first().map(|first| first.key.service_key());
+        let services = list.first().map(|first| first.instance.key().service_key());
         let assigned = Assigned {
             revision: Revision::new(revision),
             services: services.into_iter().map(|key| (key, list.clone().into())).collect(),
