@@ -175,6 +175,7 @@ const FUZZED: &[Fuzzed] = &[
             "RegisterResponse",
             "UpdateResponse",
             "SetAvailabilityResponse",
+            "ReportCheckResponse",
             "DeregisterResponse",
             "GetInstanceResponse",
             "ResolveResponse",
