@@ -153,6 +153,8 @@ const FUZZED: &[Fuzzed] = &[
             "GetServiceSettingsRequest",
         ],
     ),
+    fuzzed("crates/proto/src/request/check.rs", REQUESTS, &["ReportCheckRequest"]),
+    fuzzed("crates/proto/src/convert/check.rs", REQUESTS, &["Check", "CheckState"]),
     fuzzed("crates/proto/src/convert/operator.rs", REQUESTS, &["ServiceSettings"]),
     fuzzed("crates/proto/src/convert/instance.rs", REQUESTS, &["Instance"]),
     fuzzed(
@@ -173,6 +175,7 @@ const FUZZED: &[Fuzzed] = &[
             "RegisterResponse",
             "UpdateResponse",
             "SetAvailabilityResponse",
+            "ReportCheckResponse",
             "DeregisterResponse",
             "GetInstanceResponse",
             "ResolveResponse",

@@ -29,6 +29,7 @@ mod membership;
 mod operator;
 mod power_cut;
 mod power_images;
+mod probes;
 mod reads;
 mod registry;
 mod scale;

@@ -98,6 +98,13 @@ pub struct Changed {
     pub changed: bool,
 }
 
+/// What a report of a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckReported {
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
 /// What taking an instance out came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deregistered {

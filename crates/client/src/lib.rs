@@ -159,7 +159,7 @@ pub use quorate_proto::{
 };
 
 pub use answer::{
-    Added, Answer, Calling, Change, Changed, Deregistered, GuardDropped, GuardRaised, GuardState, Header, Instances,
+    Added, Answer, Calling, Change, Changed, CheckReported, Deregistered, GuardDropped, GuardRaised, GuardState, Header, Instances,
     Leader, LeaseGranted, LeaseRevoked, LeaseState, LeaseStatus, Member, MemberList, OverrideCleared, OverrideSet,
     OverrideState, Picked, Registered, Removed, Renewed, Role, ServiceSummary, SettingsSet, SettingsState, Status,
     Transferred,

@@ -1,8 +1,8 @@
 //! An instance as the catalog knows it.
 
 use crate::{
-    Availability, Generation, Health, InstanceKey, InstanceSpec, Lapse, LeaseId, Liveness, LogTime, Revision,
-    names::share,
+    Availability, Check, CheckState, Generation, Health, InstanceKey, InstanceSpec, Lapse, LeaseId, Liveness, LogTime,
+    Revision, names::share, worst_of,
 };
 
 /// The parts of an [`Instance`].
@@ -28,6 +28,8 @@ pub struct InstanceParts {
     pub lapse: Option<Lapse>,
     /// When it has drained: then it is disabled. Only while it is draining.
     pub drains_until: Option<LogTime>,
+    /// What its checks have found: one for each, in their order. Where one is missing, nothing is known.
+    pub checks: Box<[CheckState]>,
 }
 
 /// A registered instance: what its registrant states, and what the cluster adds.
@@ -38,7 +40,13 @@ pub struct Instance(InstanceParts);
 
 impl Instance {
     /// Puts the parts together.
-    pub fn new(parts: InstanceParts) -> Self {
+    pub fn new(mut parts: InstanceParts) -> Self {
+        let count = parts.spec.checks().len();
+        if parts.checks.len() != count {
+            let mut states = parts.checks.into_vec();
+            states.resize_with(count, CheckState::unknown);
+            parts.checks = states.into();
+        }
         Self(parts)
     }
 
@@ -119,9 +127,19 @@ impl Instance {
         }
     }
 
-    /// What is observed of it: passing while nothing is observed otherwise.
+    /// Its checks, and what each has found.
+    pub fn checks(&self) -> impl ExactSizeIterator<Item = (&Check, &CheckState)> {
+        self.0.spec.checks().iter().zip(&self.0.checks)
+    }
+
+    /// What its checks have found: one for each, in their order.
+    pub fn check_states(&self) -> &[CheckState] {
+        &self.0.checks
+    }
+
+    /// What is observed of it: the worst that a check has found, and passing if it has none.
     pub fn health(&self) -> Health {
-        Health::Passing
+        worst_of(self.0.checks.iter().map(|state| state.health))
     }
 }
 
@@ -159,6 +177,7 @@ mod tests {
             lease: None,
             lapse: None,
             drains_until: None,
+            checks: Box::default(),
         })
     }
 

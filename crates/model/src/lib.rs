@@ -4,6 +4,7 @@
 //! or a trait ([`Clock`]) through which a node receives what it must not fetch by itself.
 
 mod address;
+mod check;
 mod door;
 mod endpoint;
 mod error;
@@ -34,6 +35,10 @@ pub mod limits;
 pub mod planted;
 
 pub use address::{Address, AddressKind};
+pub use check::{
+    Check, CheckState, Checks, EndpointPlace, GrpcProbe, HttpMethod, HttpProbe, HttpProbeParts, Pace, PaceParts, Probe,
+    ProbeHeaders, StatusRange, Tls, Vantage, Verdict, assigned, worst_of,
+};
 pub use clock::Clock;
 pub use door::DoorAddress;
 pub use endpoint::{Endpoint, Endpoints, Port};
@@ -51,8 +56,9 @@ pub use labels::{Metadata, MetadataIter, Tags};
 pub use leadership::Leadership;
 pub use lease::{Lapse, Lease, LeaseKind, LeaseTtl, Lifetime, RemoveAfter, Renewal, RequestKey};
 pub use names::{
-    InstanceId, MetadataKey, MetadataValue, NamespaceName, OverrideReason, Owner, ProtocolName, RegionName,
-    ServiceName, Tag, Version, ZoneName,
+    BodyText, CaPem, CheckName, CheckOutput, GrpcServiceName, HeaderName, HeaderValue, InstanceId, MetadataKey,
+    MetadataValue, NamespaceName, OverrideReason, Owner, ProbePath, ProtocolName, RegionName, ServiceName, Tag,
+    Version, ZoneName,
 };
 pub use overrides::{ExpiresAfter, Override, OverrideKind, OverrideKinds, OverrideSpec, OverrideTarget};
 pub use pick::{Candidate, HashKey, Policy, pick};

@@ -156,3 +156,45 @@ pub const MEMBERS_MAX: usize = 64;
 
 /// Most voters of a cluster: each one more slows down every write.
 pub const VOTERS_MAX: usize = 7;
+
+/// Most checks of one instance: each is a connection every few seconds.
+pub const CHECKS_MAX: usize = 8;
+
+/// Shortest time between two probes of one check, in milliseconds: more would be load and not news.
+pub const CHECK_INTERVAL_MS_MIN: u64 = 1_000;
+
+/// Longest time between two probes of one check, in milliseconds: an hour.
+pub const CHECK_INTERVAL_MS_MAX: u64 = 3_600_000;
+
+/// Shortest time that a probe may be given, in milliseconds: what lies between two regions.
+pub const CHECK_TIMEOUT_MS_MIN: u64 = 100;
+
+/// Most results in a row that a check may ask for before it changes its mind.
+pub const CHECK_STREAK_MAX: u8 = 10;
+
+/// Most members that probe the same thing: as many as there are voters.
+pub const CHECK_VANTAGE_POINTS_MAX: u8 = 7;
+
+/// Longest text that a change of the health of a check is told with, in bytes: a line for whoever looks.
+pub const CHECK_OUTPUT_LEN_MAX: usize = 256;
+
+/// Longest path of an HTTP probe with its query, in bytes.
+pub const PROBE_PATH_LEN_MAX: usize = 1 << 10;
+
+/// Most headers that an HTTP probe sends.
+pub const PROBE_HEADERS_MAX: usize = 16;
+
+/// Longest name of a header that an HTTP probe sends, in bytes.
+pub const PROBE_HEADER_NAME_LEN_MAX: usize = 128;
+
+/// Longest value of a header that an HTTP probe sends, in bytes: room for a token.
+pub const PROBE_HEADER_VALUE_LEN_MAX: usize = 2 << 10;
+
+/// Longest text that an HTTP probe looks for in a body, in bytes.
+pub const PROBE_BODY_TEXT_LEN_MAX: usize = 1 << 10;
+
+/// Longest name of a service that a gRPC probe asks for, in bytes.
+pub const PROBE_GRPC_SERVICE_LEN_MAX: usize = 256;
+
+/// Most bytes of the certificates that a check trusts, in PEM: two or three of the largest.
+pub const PROBE_CA_LEN_MAX: usize = 8 << 10;

@@ -66,6 +66,51 @@ const METADATA_VALUE: Rule = Rule {
     alphabet: "bytes of UTF-8 without control characters other than tab and newline",
 };
 
+const OUTPUT: Rule = Rule {
+    len_max: limits::CHECK_OUTPUT_LEN_MAX,
+    ..METADATA_VALUE
+};
+
+const PROBE_PATH: Rule = Rule {
+    len_min: 1,
+    len_max: limits::PROBE_PATH_LEN_MAX,
+    allows: |c| c.is_ascii_graphic() && c != '#',
+    alphabet: "printable ASCII characters without spaces and #",
+};
+
+const HEADER_NAME: Rule = Rule {
+    len_min: 1,
+    len_max: limits::PROBE_HEADER_NAME_LEN_MAX,
+    allows: |c| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c),
+    alphabet: "characters of A-Z a-z 0-9 ! # $ % & ' * + - . ^ _ ` | ~",
+};
+
+const HEADER_VALUE: Rule = Rule {
+    len_min: 0,
+    len_max: limits::PROBE_HEADER_VALUE_LEN_MAX,
+    allows: |c| c.is_ascii_graphic() || c == ' ',
+    alphabet: "printable ASCII characters",
+};
+
+const BODY_TEXT: Rule = Rule {
+    len_min: 1,
+    len_max: limits::PROBE_BODY_TEXT_LEN_MAX,
+    allows: |c| c != '\0',
+    alphabet: "bytes of UTF-8 without NUL",
+};
+
+const GRPC_SERVICE: Rule = Rule {
+    len_max: limits::PROBE_GRPC_SERVICE_LEN_MAX,
+    ..VERSION
+};
+
+const CA_PEM: Rule = Rule {
+    len_min: 1,
+    len_max: limits::PROBE_CA_LEN_MAX,
+    allows: |c| c.is_ascii_graphic() || matches!(c, ' ' | '\t' | '\r' | '\n'),
+    alphabet: "characters of PEM",
+};
+
 impl Rule {
     fn check(&self, what: &'static str, text: &str) -> Result<(), InvalidValue> {
         let refused = |found: String| {
@@ -232,6 +277,79 @@ name! {
     MetadataValue, "metadata value", METADATA_VALUE
 }
 
+name! {
+    /// The name of a check within its instance.
+    CheckName, "check name", SHORT_NAME
+}
+
+name! {
+    /// What the last change of a check's health was told with; may be empty.
+    CheckOutput, "output of a check", OUTPUT
+}
+
+name! {
+    /// The path that an HTTP probe asks for, with its query. Starts with a slash where it is part of a probe.
+    ProbePath, "path of a probe", PROBE_PATH
+}
+
+name! {
+    /// The name of a header that an HTTP probe sends.
+    HeaderName, "header name", HEADER_NAME
+}
+
+name! {
+    /// The value of a header that an HTTP probe sends; may be empty.
+    HeaderValue, "header value", HEADER_VALUE
+}
+
+name! {
+    /// What an HTTP probe looks for in the body of the answer.
+    BodyText, "text of a body", BODY_TEXT
+}
+
+name! {
+    /// The service that a gRPC probe asks for.
+    GrpcServiceName, "gRPC service name", GRPC_SERVICE
+}
+
+name! {
+    /// Certificates in PEM. Whether they are any is seen by whoever uses them.
+    CaPem, "certificates", CA_PEM
+}
+
+// === impl CheckOutput ===
+
+impl CheckOutput {
+    /// The beginning of `text` that fits, with a space in place of each character that is not allowed: whoever was
+    /// probed may say anything.
+    #[must_use]
+    pub fn cut(text: &str) -> Self {
+        let mut fits = String::new();
+        for character in text.chars() {
+            let character = if (OUTPUT.allows)(character) { character } else { ' ' };
+            if fits.len() + character.len_utf8() > OUTPUT.len_max {
+                break;
+            }
+            fits.push(character);
+        }
+        Self(fits.into())
+    }
+}
+
+impl Default for CheckOutput {
+    fn default() -> Self {
+        Self("".into())
+    }
+}
+
+// === impl ProbePath ===
+
+impl Default for ProbePath {
+    fn default() -> Self {
+        Self("/".into())
+    }
+}
+
 // === impl NamespaceName ===
 
 impl Default for NamespaceName {
@@ -356,7 +474,38 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_was_probed_may_say_anything_and_is_cut() {
+        assert_eq!(CheckOutput::cut("a\0b\u{85}c\td").as_str(), "a b c\td");
+        let long = CheckOutput::cut(&"é".repeat(129));
+        assert_eq!(long.as_str(), "é".repeat(128));
+        assert_eq!(CheckOutput::cut(&format!("a{}", "é".repeat(128))).as_str().len(), 255);
+        assert!(CheckOutput::try_from("é".repeat(129)).is_err());
+        assert_eq!(CheckOutput::default().as_str(), "");
+    }
+
+    #[test]
+    fn nothing_of_a_probe_can_end_a_line_of_its_request() {
+        for bad in ["/a b", "/a\r\n", "/#a", "/ä", ""] {
+            assert!(ProbePath::try_from(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["a b", "a:", "a\r\nb", "ä", ""] {
+            assert!(HeaderName::try_from(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["a\r\nb", "a\0", "ä"] {
+            assert!(HeaderValue::try_from(bad).is_err(), "{bad:?}");
+        }
+        assert!(HeaderValue::try_from("").is_ok() && HeaderName::try_from("X-A").is_ok());
+        assert!(ProbePath::try_from("/a?b=c&d=%20").is_ok());
+    }
+
     proptest! {
+        #[test]
+        fn any_output_can_be_cut(text in any::<String>()) {
+            let cut = CheckOutput::cut(&text);
+            prop_assert_eq!(CheckOutput::try_from(cut.as_str()), Ok(cut.clone()));
+        }
+
         #[test]
         fn no_name_sorts_before_the_lowest(name in "[A-Za-z0-9._-]{1,8}") {
             prop_assert!(ServiceName::lowest() <= ServiceName::try_from(name).unwrap());

@@ -1,8 +1,8 @@
 //! What a registrant states about an instance, and how it changes its mind.
 
 use crate::{
-    Endpoints, Incarnation, InvalidValue, Metadata, Owner, RegionName, Tags, Version, Weight, ZoneName, limits,
-    names::share,
+    Check, Checks, Endpoints, Incarnation, InvalidValue, Metadata, Owner, RegionName, Tags, Version, Weight, ZoneName,
+    limits, names::share,
 };
 
 /// Who stands behind a registration. What is absent equals what is absent.
@@ -40,6 +40,8 @@ pub struct SpecParts {
     pub tags: Tags,
     /// Who stands behind it.
     pub holder: Holder,
+    /// How it is checked: at endpoints that it has.
+    pub checks: Checks,
 }
 
 /// What a registrant states about an instance: at most [`limits::INSTANCE_LEN_MAX`] bytes of it.
@@ -99,6 +101,7 @@ impl SpecParts {
             metadata: Metadata::default(),
             tags: Tags::default(),
             holder: Holder::default(),
+            checks: Checks::default(),
         }
     }
 }
@@ -106,8 +109,9 @@ impl SpecParts {
 // === impl InstanceSpec ===
 
 impl InstanceSpec {
-    /// Puts the parts together, unless they are too much together.
+    /// Puts the parts together, unless they are too much together, or a check is of an endpoint that is not there.
     pub fn new(parts: SpecParts) -> Result<Self, InvalidValue> {
+        parts.checks.fit(&parts.endpoints)?;
         let spec = Self(parts);
         let (len, max) = (spec.encoded_len(), limits::INSTANCE_LEN_MAX);
         if len > max {
@@ -158,6 +162,11 @@ impl InstanceSpec {
         &self.0.holder
     }
 
+    /// How it is checked.
+    pub fn checks(&self) -> &Checks {
+        &self.0.checks
+    }
+
     /// Bytes that it takes when encoded, rounded up: fixed for ever, unlike the encoding, so that every version
     /// of a member draws the line at the same place.
     pub fn encoded_len(&self) -> usize {
@@ -177,6 +186,7 @@ impl InstanceSpec {
             + optional_len(parts.locality.zone.as_ref())
             + optional_len(parts.holder.owner.as_ref())
             + endpoints.chain(metadata).chain(tags).sum::<usize>()
+            + parts.checks.iter().map(Check::encoded_len).sum::<usize>()
     }
 
     /// Takes the texts of `like` in place of equal ones of its own.
@@ -189,6 +199,7 @@ impl InstanceSpec {
         own.metadata.share_texts(&other.metadata);
         own.tags.share_texts(&other.tags);
         share(&mut own.holder.owner, &other.holder.owner);
+        share(&mut own.checks, &other.checks);
     }
 
     /// The same with `patch` applied; refused if it would be too much together.
@@ -202,6 +213,7 @@ impl InstanceSpec {
             metadata: patch.metadata.as_ref().unwrap_or(&old.metadata).clone(),
             tags: patch.tags.as_ref().unwrap_or(&old.tags).clone(),
             holder: old.holder.clone(),
+            checks: old.checks.clone(),
         })
     }
 }
@@ -237,7 +249,7 @@ impl<T: Clone> Patch<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Endpoint;
+    use crate::{Endpoint, Probe};
 
     fn parts() -> SpecParts {
         SpecParts::new(Endpoints::from(Endpoint {
@@ -272,6 +284,26 @@ mod tests {
         let full = InstanceSpec::new(parts_of_len(limits::INSTANCE_LEN_MAX)).unwrap();
         assert_eq!(full.encoded_len(), limits::INSTANCE_LEN_MAX);
         assert!(InstanceSpec::new(parts_of_len(limits::INSTANCE_LEN_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn checks_count_and_are_of_endpoints_that_are_there() {
+        let check = |endpoint: u32| Check {
+            endpoint: endpoint.try_into().unwrap(),
+            ..Check::new("a".parse().unwrap(), Probe::Tcp)
+        };
+        let checked = |endpoint| {
+            InstanceSpec::new(SpecParts {
+                checks: vec![check(endpoint)].try_into().unwrap(),
+                ..parts()
+            })
+        };
+        let plain = InstanceSpec::new(parts()).unwrap();
+        assert_eq!(
+            checked(0).unwrap().encoded_len(),
+            plain.encoded_len() + check(0).encoded_len()
+        );
+        assert_eq!(checked(1).unwrap_err().what(), "checks");
     }
 
     #[test]

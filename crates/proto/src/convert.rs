@@ -14,6 +14,7 @@ use crate::{
     status::Reason,
 };
 
+mod check;
 pub(crate) mod field;
 mod guard;
 mod instance;
@@ -23,10 +24,12 @@ pub(crate) mod strategies;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use check::{checks, checks_to_wire};
 pub use field::Field;
 pub use guard::{guard_cause, guard_cause_to_wire, guard_scope, guard_scope_to_wire};
 pub use operator::{override_to_wire, target, target_to_wire, token_of_target};
 pub(crate) use {
+    check::{check_states, verdict},
     instance::{holder, spec},
     operator::target_of_token,
 };

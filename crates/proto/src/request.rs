@@ -9,6 +9,7 @@ use quorate_model::{
 };
 
 mod batch;
+mod check;
 mod guard;
 mod key;
 mod lease;
@@ -20,6 +21,7 @@ pub(crate) mod tests;
 mod write;
 
 pub use batch::{BATCH_ITEMS_MAX, Write, WriteBatch};
+pub use check::ReportCheck;
 pub use guard::{DropGuard, ListGuards, RaiseGuard};
 pub use key::Keyed;
 pub use quorate_model::Lifetime;

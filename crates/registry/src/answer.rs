@@ -8,9 +8,9 @@ use quorate_model::{
     Lifetime, LogIndex, LogTime, MemberId, Override, OverrideTarget, RemoveAfter, Renewal, Revision, ServiceName,
     ServiceSettings, StateHash, Takeover, Term,
 };
-use quorate_state::{Change, Effect, HeldLease, Mutation, RaisedGuard};
+use quorate_state::{Change, Effect, HeldLease, Mutation, RaisedGuard, Rejection};
 
-use crate::{LeaseStatus, Vitality};
+use crate::{Error, LeaseStatus, Trust, Vitality};
 
 /// An answer, and who gave it from which state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,6 +243,20 @@ pub struct NodeStatus {
 // === impl Registration ===
 
 impl Registration {
+    /// Refuses a check that is to trust what is no certificate: it would never pass, and nobody would know why.
+    pub(crate) fn check_certificates(&self) -> Result<(), Error> {
+        for check in self.spec.checks() {
+            let Some(pem) = check.probe.tls().and_then(|tls| tls.ca_pem.as_ref()) else {
+                continue;
+            };
+            if let Err(error) = Trust::from_pem(pem.as_str()) {
+                let reason = format!("the check {}: {error}", check.name);
+                return Err(Rejection::Invalid { reason }.into());
+            }
+        }
+        Ok(())
+    }
+
     /// The mutation for it at `now_ms` of the wall clock.
     pub(crate) fn into_mutation(self, now_ms: u64) -> Mutation {
         Mutation::Register {

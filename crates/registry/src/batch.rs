@@ -124,6 +124,11 @@ impl Done {
                 generation,
                 revision,
                 effect,
+            }
+            | Mutated::CheckReported {
+                generation,
+                revision,
+                effect,
             } => Self {
                 revision,
                 generation: Some(generation),

@@ -7,6 +7,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 /// Questions whose turn is remembered: some hundred KiB. Beyond that one is forgotten for each that comes, and
@@ -44,6 +45,12 @@ impl Chance {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
+    }
+
+    /// A random time shorter than `span`; none, if that is none.
+    pub(crate) fn within(&self, span: Duration) -> Duration {
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.draw().checked_rem(nanos).unwrap_or(0))
     }
 
     /// A number that is one more each time for the same `question`, which begins anywhere.

@@ -40,7 +40,7 @@ pub use answer::{
 pub use batch::{Done, Outcomes, Write};
 pub use error::Error;
 pub use limits::Limits;
-pub use liveness::{LeaseStatus, Vitality};
+pub use liveness::{Dial, InvalidCertificates, LeaseStatus, Network, ProbePolicy, Probing, Trust, Vitality};
 pub use quorate_consensus::{Calling, Member, MemberInfo, MemberList, MemberOutcome, MemberRequest, MemberRole, Role};
 pub use registry::{DiskSpace, Parts, Registry, SnapshotStream};
 pub use tasks::{Policy, StillRunning, TaskFailure, Tasks};

@@ -17,12 +17,12 @@ use quorate_model::{Clock, Epoch};
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Header, Leader, Limits, Tasks,
+    Header, Leader, Limits, Probing, Tasks,
     admission::Gate,
     chance::Chance,
     deadline::Deadline,
     expiry,
-    liveness::Lessor,
+    liveness::{Lessor, prober},
     membership::Membership,
     read::{Reader, Reading},
     readiness::Readiness,
@@ -47,6 +47,8 @@ pub struct Parts {
     pub seed: u64,
     /// Where its tasks run.
     pub tasks: Tasks,
+    /// How it looks at what is checked.
+    pub probing: Probing,
     /// Where those of its tasks run that nothing may delay: beside raft.
     pub urgent_tasks: Tasks,
 }
@@ -90,6 +92,7 @@ impl Registry {
             limits,
             seed,
             tasks,
+            probing,
             urgent_tasks,
         } = parts;
         let reader = Reader::start(consensus.clone(), Arc::clone(&clock), limits, &tasks);
@@ -99,6 +102,17 @@ impl Registry {
         membership.start(reader.clone(), &tasks);
         let lessor = Lessor::start(consensus.clone(), reader.clone(), Arc::clone(&clock), &urgent_tasks);
         expiry::start(consensus.identity().member_id, consensus.clone(), &tasks);
+        prober::start(
+            prober::Parts {
+                consensus: consensus.clone(),
+                reader: reader.clone(),
+                probing,
+                clock: Arc::clone(&clock),
+                // Not what picks begin with.
+                seed: seed.rotate_left(u64::BITS / 2),
+            },
+            &tasks,
+        );
         let shared = Shared {
             gate: Gate::new(limits),
             saves: Arc::new(Semaphore::new(limits.saves_max)),

@@ -108,6 +108,8 @@ fn is_last_word(outcome: &Outcome) -> bool {
         | Outcome::TimePassed { .. }
         | Outcome::GuardRaised { .. }
         | Outcome::GuardDropped { .. }
+        | Outcome::ProbersSet { .. }
+        | Outcome::ChecksReported { .. }
         | Outcome::SettingsSet { .. } => true,
     }
 }
@@ -132,6 +134,7 @@ fn is_remembered(rejection: &Rejection) -> bool {
         | Rejection::AlreadyExists { .. }
         | Rejection::StaleGeneration { .. }
         | Rejection::NotFound
+        | Rejection::CheckNotFound
         | Rejection::NotFounded
         | Rejection::AlreadyFounded { .. }
         | Rejection::KeyReused

@@ -7,6 +7,7 @@ mod backup;
 mod clock;
 mod config;
 mod connector;
+mod dial;
 mod listener;
 mod node;
 mod process;
@@ -18,6 +19,7 @@ pub use config::{
     Config, ConfigError, ConfigOverrides, DiskNeeds, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Start,
 };
 pub use connector::TcpConnector;
+pub use dial::TcpDial;
 pub use listener::{BindError, Listener, TcpDoor};
 pub use node::{Disk, Node, NodeError, Parts, Runtimes};
 pub use process::run;

@@ -23,6 +23,7 @@ use std::{fmt, sync::Arc};
 
 use quorate_consensus::Connector;
 use quorate_model::Clock;
+use quorate_registry::Dial;
 use rand::Rng;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub peer_door: Box<dyn Listener>,
     /// How it reaches the other members.
     pub connector: Arc<dyn Connector>,
+    /// How it reaches what it probes.
+    pub dial: Arc<dyn Dial>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where it draws the ids that must be its own.

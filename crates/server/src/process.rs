@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BindError, Config, SystemClock, TcpConnector, TcpDoor,
+    BindError, Config, SystemClock, TcpConnector, TcpDial, TcpDoor,
     node::{Disk, Node, NodeError, Parts, Runtimes},
     telemetry,
 };
@@ -93,6 +93,7 @@ async fn serve_until_signalled(config: &Config, main: &Runtime, raft: &RaftThrea
         client_door: Box::new(client_door),
         peer_door: Box::new(peer_door),
         connector: Arc::new(TcpConnector),
+        dial: Arc::new(TcpDial),
         clock: Arc::new(SystemClock),
         random: Box::new(seeded()),
         runtimes,

@@ -16,10 +16,13 @@ mod lapse_leases;
 mod pass_time;
 mod raise_guard;
 mod register;
+mod report_check;
+mod report_checks;
 mod revive_leases;
 mod revoke_lease;
 mod set_availability;
 mod set_override;
+mod set_probers;
 mod set_service_settings;
 mod update;
 
@@ -90,6 +93,12 @@ pub(crate) fn dispatch(state: &mut State, leadership: Leadership, command: &Comm
         Command::PassTime => Ok(pass_time::apply(state)),
         Command::RaiseGuard { scope, lasts } => raise_guard::apply(state, scope, *lasts),
         Command::DropGuard { scope } => Ok(drop_guard::apply(state, scope)),
+        Command::SetProbers { members } => set_probers::apply(state, members),
+        Command::ReportChecks {
+            probers,
+            reporter,
+            items,
+        } => report_checks::apply(state, *probers, *reporter, items),
     }
 }
 
@@ -124,6 +133,13 @@ fn mutate(state: &mut State, mutation: &Mutation) -> MutationApplied {
             drain,
             generation,
         } => set_availability::apply(state, key, *availability, *drain, *generation),
+        Mutation::ReportCheck {
+            key,
+            generation,
+            check,
+            verdict,
+            output,
+        } => report_check::apply(state, key, *generation, check, (*verdict, output)),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{ops::Bound, sync::Arc};
 
-use imbl::OrdMap;
+use imbl::{OrdMap, ordmap::DiffItem};
 use quorate_model::{Instance, InstanceId, InstanceKey, NamespaceName, ServiceKey, ServiceName, limits};
 
 use crate::{Limit, Rejection};
@@ -116,6 +116,18 @@ impl Catalog {
             .range((Bound::Included(first), Bound::Unbounded))
             .map(|(_, service)| service)
             .take_while(move |service| service.key.namespace == *namespace)
+    }
+
+    /// The services that have changed, as they are now.
+    pub(crate) fn changes_since<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a ServiceKey, Option<&'a Arc<Service>>)> {
+        before.services.diff(&self.services).map(|change| match change {
+            DiffItem::Add(key, new) => (key, Some(new)),
+            DiffItem::Update { new: (key, new), .. } => (key, Some(new)),
+            DiffItem::Remove(key, _) => (key, None),
+        })
     }
 
     pub(crate) fn instance_count(&self) -> usize {

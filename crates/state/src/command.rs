@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use quorate_model::{
-    ClusterId, Epoch, ExpiresAfter, GuardScope, GuardTime, Incarnation, InvalidValue, JoinNonce, Leadership, LeaseId,
-    LeaseTtl, MemberId, OverrideSpec, OverrideTarget, Owner, RemoveAfter, RequestKey, Revision, ServiceKey,
-    SettingsPatch,
+    CheckName, CheckOutput, ClusterId, Epoch, ExpiresAfter, Generation, GuardScope, GuardTime, Incarnation,
+    InstanceKey, InvalidValue, JoinNonce, Leadership, LeaseId, LeaseTtl, MemberId, OverrideSpec, OverrideTarget, Owner,
+    RemoveAfter, RequestKey, Revision, ServiceKey, SettingsPatch, Verdict,
     envelope::{self, DecodeError, EncodeError, Kind},
 };
 
@@ -124,6 +124,36 @@ pub enum Command {
         /// What it is raised for.
         scope: GuardScope,
     },
+    /// Names the members that share the making of checks.
+    SetProbers {
+        /// Which.
+        members: Vec<MemberId>,
+    },
+    /// Tells what a member has found of the checks that it makes. Each report has its effect or none by itself: none, if
+    /// other members were named since, the member is not to make the check, or the instance has begun another life.
+    ReportChecks {
+        /// The revision at which the members were named by whom it was assigned.
+        probers: Revision,
+        /// Who has looked.
+        reporter: MemberId,
+        /// What was found: at most [`BATCH_ITEMS_MAX`](quorate_model::limits::BATCH_ITEMS_MAX).
+        items: Vec<CheckReport>,
+    },
+}
+
+/// What a member has found of one check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckReport {
+    /// The instance.
+    pub key: InstanceKey,
+    /// The life of it that was looked at.
+    pub generation: Generation,
+    /// The check.
+    pub check: CheckName,
+    /// What was found.
+    pub verdict: Verdict,
+    /// What it is told with.
+    pub output: CheckOutput,
 }
 
 /// Why bytes are not a command that can be applied.
@@ -165,7 +195,9 @@ impl Command {
             | Self::LapseLeases { .. }
             | Self::ReviveLeases { .. }
             | Self::PassTime
-            | Self::DropGuard { .. } => false,
+            | Self::DropGuard { .. }
+            | Self::SetProbers { .. }
+            | Self::ReportChecks { .. } => false,
         }
     }
 

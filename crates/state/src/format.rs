@@ -5,6 +5,7 @@
 //! variants at their end only; the golden bytes in the tests say whether that was kept. All fields are
 //! primitive or frozen themselves.
 
+mod check;
 mod command;
 mod guard;
 mod mirror;

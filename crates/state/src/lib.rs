@@ -13,6 +13,8 @@
 //!   repeated registration, nor a new incarnation, nor a takeover makes an instance available again.
 //! - A write with a key takes effect once: while its outcome is kept, a repetition is answered with it before
 //!   anything else is looked at; once it is not, a repetition is rejected.
+//! - What members find out about instances has an effect under the assignment by which they look, and in the life of the
+//!   instance that they have looked at. Only a change of the health is an event.
 //! - What is decided by time is decided by the log time, which never falls.
 
 mod apply;
@@ -26,6 +28,7 @@ mod mutation;
 mod outcome;
 mod overrides;
 mod position;
+mod probers;
 mod rejection;
 mod roster;
 mod standings;
@@ -34,13 +37,14 @@ mod state;
 pub mod snapshot;
 
 pub use catalog::Service;
-pub use command::{Command, CommandError};
+pub use command::{CheckReport, Command, CommandError};
 pub use event::Event;
 pub use guards::{Guard, RaisedGuard};
 pub use leases::{HeldLease, Lapsed};
 pub use mutation::Mutation;
 pub use outcome::{Change, Effect, ItemOutcome, Mutated, Outcome};
 pub use position::Position;
+pub use probers::Probers;
 pub use quorate_model::{InstancePatch, StateHash, Takeover};
 pub use rejection::{Limit, Rejection};
 pub use standings::Standings;

@@ -1,7 +1,8 @@
 //! Mutations: the writes of registrants, each about one instance.
 
 use quorate_model::{
-    Availability, DrainTime, Generation, InstanceKey, InstancePatch, InstanceSpec, Lifetime, Takeover,
+    Availability, CheckName, CheckOutput, DrainTime, Generation, InstanceKey, InstancePatch, InstanceSpec, Lifetime,
+    Takeover, Verdict,
 };
 
 use crate::format;
@@ -51,6 +52,19 @@ pub enum Mutation {
         /// The only generation it may touch; any, if absent.
         generation: Option<Generation>,
     },
+    /// Tells what whoever runs an instance has found of a check that nobody else makes.
+    ReportCheck {
+        /// The instance.
+        key: InstanceKey,
+        /// The only generation it may touch; any, if absent.
+        generation: Option<Generation>,
+        /// The check.
+        check: CheckName,
+        /// What was found.
+        verdict: Verdict,
+        /// What it is told with.
+        output: CheckOutput,
+    },
 }
 
 // === impl Mutation ===
@@ -62,7 +76,8 @@ impl Mutation {
             Self::Register { key, .. }
             | Self::Update { key, .. }
             | Self::Deregister { key, .. }
-            | Self::SetAvailability { key, .. } => key,
+            | Self::SetAvailability { key, .. }
+            | Self::ReportCheck { key, .. } => key,
         }
     }
 
@@ -70,7 +85,7 @@ impl Mutation {
     pub const fn grows(&self) -> bool {
         match self {
             Self::Register { .. } | Self::Update { .. } => true,
-            Self::Deregister { .. } | Self::SetAvailability { .. } => false,
+            Self::Deregister { .. } | Self::SetAvailability { .. } | Self::ReportCheck { .. } => false,
         }
     }
 

@@ -87,6 +87,16 @@ pub enum Outcome {
         /// Whether it was.
         existed: bool,
     },
+    /// The members that make checks are named.
+    ProbersSet {
+        /// Whether this command changed anything.
+        effect: Effect,
+    },
+    /// What was found of checks is known.
+    ChecksReported {
+        /// How many of the reports had an effect.
+        count: u32,
+    },
     /// Nothing was done.
     Rejected(Rejection),
 }
@@ -124,6 +134,15 @@ pub enum Mutated {
     },
     /// The instance has the availability.
     AvailabilitySet {
+        /// The life of the registration, unchanged.
+        generation: Generation,
+        /// The revision of the instance's last change.
+        revision: Revision,
+        /// Whether this command made it.
+        effect: Effect,
+    },
+    /// What was found of a check is known.
+    CheckReported {
         /// The life of the registration, unchanged.
         generation: Generation,
         /// The revision of the instance's last change.

@@ -59,6 +59,9 @@ pub enum Rejection {
     /// The lease that is to keep the registration has lapsed.
     #[error("the lease has lapsed, nothing was done: renew it first")]
     LeaseLapsed,
+    /// The instance has no such check.
+    #[error("the instance has no such check: register it with one")]
+    CheckNotFound,
 }
 
 /// What there can be too much of.

@@ -16,6 +16,7 @@ use crate::{
     guards::Guards,
     leases::{LeaseRoom, Leases},
     overrides::Overrides,
+    probers::Probers,
     roster::Roster,
 };
 
@@ -50,6 +51,10 @@ pub struct State {
     overrides: Overrides,
     /// Only those that differ from the defaults.
     settings: OrdMap<ServiceKey, ServiceSettings>,
+    /// Who makes checks; nobody, as long as nobody was named.
+    probers: Option<Probers>,
+    /// How many instances have a check that members make.
+    probed_count: usize,
     hash: StateHash,
 }
 
@@ -111,6 +116,7 @@ impl State {
     pub fn into_restored(mut self, id: ClusterId, epoch: Epoch) -> Self {
         let base = Revision::new(self.revision().get().saturating_add(RESTORE_GAP));
         self.unfound();
+        self.forget_probers();
         self.found(Cluster { id, epoch, base }, MemberId::FIRST);
         self.applied = LogIndex::ZERO;
         self

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use clap::Args;
 use quorate_client::{Lifetime, RegisterOptions};
 use quorate_model::{
-    Address, Endpoint, Holder, InstanceSpec, Locality, Metadata, Owner, Port, ProtocolName, SpecParts, Tag, Takeover,
+    Address, Checks, Endpoint, Holder, InstanceSpec, Locality, Metadata, Owner, Port, ProtocolName, SpecParts, Tag, Takeover,
     Version, Weight, ZoneName,
 };
 
@@ -79,6 +79,7 @@ impl RegisterArgs {
                 owner: self.owner.clone(),
                 incarnation: None,
             },
+            checks: Checks::default(),
         };
         Ok(RegisterOptions {
             spec: InstanceSpec::new(parts).map_err(|problem| Failure::Usage(problem.to_string()))?,

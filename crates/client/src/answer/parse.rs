@@ -10,7 +10,7 @@ use quorate_proto::{
 };
 
 use super::{
-    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, LeaseStatus, Member, Registered, Role,
+    Answer, Calling, Change, Changed, CheckReported, Deregistered, Header, Instances, Leader, LeaseStatus, Member, Registered, Role,
     ServiceSummary, Status,
 };
 
@@ -91,6 +91,16 @@ impl TryFrom<pb::SetAvailabilityResponse> for Answer<Changed> {
     fn try_from(message: pb::SetAvailabilityResponse) -> Result<Self, InvalidField> {
         let (generation, changed) = (Generation::new(message.generation), message.changed);
         Self::new(message.header, Changed { generation, changed })
+    }
+}
+
+/// A report is of the generation that is current, which it does not say.
+impl TryFrom<pb::ReportCheckResponse> for Answer<CheckReported> {
+    type Error = InvalidField;
+
+    fn try_from(message: pb::ReportCheckResponse) -> Result<Self, InvalidField> {
+        let changed = message.changed;
+        Self::new(message.header, CheckReported { changed })
     }
 }
 

@@ -1,13 +1,15 @@
 //! Requests that change the catalog.
 
-use quorate_model::{Availability, DrainTime, Generation, InstanceId, InstancePatch, ServiceName};
+use quorate_model::{
+    Availability, CheckName, CheckOutput, DrainTime, Generation, InstanceId, InstancePatch, ServiceName, Verdict,
+};
 use quorate_proto::{
     registry as pb,
-    request::{Deregister, Keyed, Register, SetAvailability, Update},
+    request::{Deregister, Keyed, Register, ReportCheck, SetAvailability, Update},
 };
 
 use super::{Client, registry};
-use crate::{Answer, Changed, Deregistered, Error, RegisterOptions, Registered, call::Purpose};
+use crate::{Answer, Changed, CheckReported, Deregistered, Error, RegisterOptions, Registered, call::Purpose};
 
 // === impl Client ===
 
@@ -121,6 +123,32 @@ impl Client {
         let write = self.to_set_availability(service, id, generation, Availability::Draining, Some(time));
         let request = pb::SetAvailabilityRequest::from(Keyed::unkeyed(write));
         let send = |channel, request| async move { registry(channel).set_availability(request).await };
+        self.caller.call(Purpose::Change, request, send).await
+    }
+
+    /// Tells what was found of a check of an instance that nobody else makes, with some words for whoever looks. What is
+    /// found already changes nothing. With a `generation`, only if that one is the current one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Refused`] with `NOT_FOUND` if there is no such instance or check, with `STALE_GENERATION` if it has another
+    /// generation by now, with `INVALID_ARGUMENT` if the members make the check.
+    pub async fn report_check(
+        &self,
+        service: &ServiceName,
+        id: &InstanceId,
+        generation: Option<Generation>,
+        check: &CheckName,
+        (verdict, output): (Verdict, CheckOutput),
+    ) -> Result<Answer<CheckReported>, Error> {
+        let request = pb::ReportCheckRequest::from(ReportCheck {
+            key: self.key(service, id),
+            generation,
+            check: check.clone(),
+            verdict,
+            output,
+        });
+        let send = |channel, request| async move { registry(channel).report_check(request).await };
         self.caller.call(Purpose::Change, request, send).await
     }
 

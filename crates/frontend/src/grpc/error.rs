@@ -40,7 +40,7 @@ fn reason_of_rejection(rejection: &Rejection) -> Reason {
         Rejection::Invalid { .. } => Reason::InvalidArgument,
         Rejection::AlreadyExists { .. } => Reason::AlreadyExists,
         Rejection::StaleGeneration { .. } => Reason::StaleGeneration,
-        Rejection::NotFound => Reason::NotFound,
+        Rejection::NotFound | Rejection::CheckNotFound => Reason::NotFound,
         Rejection::LimitExceeded { .. } => Reason::LimitExceeded,
         Rejection::NotFounded => Reason::NotReady,
         Rejection::LeaseNotFound => Reason::LeaseNotFound,

@@ -6,8 +6,8 @@ use quorate_model::{LeaseId, Policy};
 use quorate_proto::{
     registry::{self as pb, registry_server},
     request::{
-        self, Choice, Deregister, GetInstance, Keyed, ListInstances, ListServices, Pick, Register, Resolve,
-        SetAvailability, Update, WriteBatch,
+        self, Choice, Deregister, GetInstance, Keyed, ListInstances, ListServices, Pick, Register, ReportCheck,
+        Resolve, SetAvailability, Update, WriteBatch,
     },
     status::Reason,
 };
@@ -102,12 +102,25 @@ impl registry_server::Registry for RegistryDoor {
         }))
     }
 
-    /// Nothing is checked by the members yet: to take a report and not to keep it would be a lie.
     async fn report_check(
         &self,
-        _request: Request<pb::ReportCheckRequest>,
+        request: Request<pb::ReportCheckRequest>,
     ) -> Result<Response<pb::ReportCheckResponse>, Status> {
-        Err(Reason::Unimplemented.status("checks are not supported yet: leave them out"))
+        let (message, time_left) = TimeLeft::split(request);
+        let ReportCheck {
+            key,
+            generation,
+            check,
+            verdict,
+            output,
+        } = message.try_into()?;
+        let found = (verdict, output);
+        let asked = self.registry.report_check(key, generation, check, found, time_left);
+        let answer = asked.await.map_err(|error| status(&error))?;
+        Ok(Response::new(pb::ReportCheckResponse {
+            header: Some(answer::header(answer.header)),
+            changed: answer::changed(answer.value.effect),
+        }))
     }
 
     async fn write_batch(

@@ -1,8 +1,8 @@
 //! An instance of the catalog, to and from its message.
 
 use quorate_model::{
-    Found, Generation, Health, Holder, Incarnation, Instance, InstanceKey, InstanceParts, InstanceSpec, InvalidValue,
-    LeaseId, Revision, SpecParts,
+    Found, Generation, Holder, Incarnation, Instance, InstanceKey, InstanceParts, InstanceSpec, InvalidValue, LeaseId,
+    Revision, SpecParts,
 };
 
 use crate::{
@@ -43,7 +43,7 @@ impl From<&Found> for pb::Instance {
                 .collect(),
             lease_id: instance.lease().map_or(0, LeaseId::get),
             liveness: convert::liveness_to_wire(standing.liveness).into(),
-            checks: Vec::new(),
+            checks: instance.checks().map(pb::CheckState::from).collect(),
             drain_remaining_ms: standing.drain_remaining_ms,
         }
     }
@@ -66,8 +66,8 @@ impl TryFrom<pb::Instance> for Found {
 }
 
 fn instance(message: pb::Instance) -> Result<Instance, InvalidField> {
-    check_health(message.health)?;
-    Ok(Instance::new(InstanceParts {
+    let (checks, states) = convert::check_states(message.checks)?;
+    let instance = Instance::new(InstanceParts {
         key: InstanceKey {
             namespace: field::namespace(message.namespace)?,
             service: text("service", message.service)?,
@@ -89,8 +89,12 @@ fn instance(message: pb::Instance) -> Result<Instance, InvalidField> {
             metadata: field::metadata(message.metadata)?,
             tags: field::tags(message.tags)?,
             holder: holder(message.owner, message.incarnation)?,
+            checks,
         })?,
-    }))
+        checks: states,
+    });
+    check_health(&instance, message.health)?;
+    Ok(instance)
 }
 
 /// Puts a spec together; what it refuses is no single field's fault.
@@ -105,14 +109,13 @@ pub(crate) fn holder(owner: String, incarnation: u64) -> Result<Holder, InvalidF
     })
 }
 
-/// The model knows no other health than passing yet. To show an instance that a newer member found to be
-/// critical as a passing one would be a lie.
-fn check_health(number: i32) -> Result<(), InvalidField> {
-    match convert::health(number)? {
-        Health::Passing => Ok(()),
-        found @ (Health::Warning | Health::Critical | Health::Unknown) => {
-            let problem = format!("this version does not know what to do with {found}; upgrade it");
-            Err(InvalidValue::new("health", problem)).field("health")
-        }
+/// The health follows from the checks. To show an instance that a newer member found to be critical, for a reason that
+/// this version does not know, as a passing one would be a lie.
+fn check_health(instance: &Instance, number: i32) -> Result<(), InvalidField> {
+    let (told, follows) = (convert::health(number)?, instance.health());
+    if told == follows {
+        return Ok(());
     }
+    let problem = format!("it is {told}, and {follows} by all that this version knows; upgrade it");
+    Err(InvalidValue::new("health", problem)).field("health")
 }

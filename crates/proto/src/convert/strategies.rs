@@ -8,9 +8,11 @@ use proptest::{
     prelude::*,
 };
 use quorate_model::{
-    Address, Availability, Consistency, Endpoint, Endpoints, Epoch, Filter, Found, Generation, Health, Holder,
-    Incarnation, Include, Instance, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, InvalidValue, Locality,
-    MaxStaleness, Metadata, OverrideKind, Patch, Policy, Port, Revision, Selectors, SpecParts, Tags, Weight, limits,
+    Address, Availability, Check, CheckOutput, CheckState, Checks, Consistency, Endpoint, Endpoints, Epoch, Filter,
+    Found, Generation, GrpcProbe, Health, Holder, HttpMethod, HttpProbe, HttpProbeParts, Incarnation, Include,
+    Instance, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, InvalidValue, Locality, MaxStaleness, Metadata,
+    OverrideKind, Pace, PaceParts, Patch, Policy, Port, Probe, ProbeHeaders, Revision, Selectors, SpecParts,
+    StatusRange, Tags, Tls, Vantage, Verdict, Weight, limits,
 };
 
 use crate::request::{Choice, ResolvePage};
@@ -84,19 +86,147 @@ pub(crate) fn spec() -> impl Strategy<Value = InstanceSpec> {
         metadata(),
         tags(),
         holder(),
+        prop_oneof![3 => Just(Checks::default()), 1 => few_checks()],
     );
-    parts.prop_map(|(endpoints, version, weight, locality, metadata, tags, holder)| {
-        let weight = Weight::new(weight);
-        InstanceSpec::new(SpecParts {
-            endpoints,
-            version,
-            weight,
-            locality,
-            metadata,
-            tags,
-            holder,
+    parts.prop_map(
+        |(endpoints, version, weight, locality, metadata, tags, holder, checks)| {
+            let weight = Weight::new(weight);
+            let checks = fitting(&checks, &endpoints);
+            InstanceSpec::new(SpecParts {
+                endpoints,
+                version,
+                weight,
+                locality,
+                metadata,
+                tags,
+                holder,
+                checks,
+            })
+            .unwrap()
+        },
+    )
+}
+
+/// The checks, at endpoints that are there.
+fn fitting(checks: &Checks, endpoints: &Endpoints) -> Checks {
+    let count = u32::try_from(endpoints.as_slice().len()).unwrap();
+    let fitting = checks.iter().map(|check| Check {
+        endpoint: (u32::from(check.endpoint.get()) % count).try_into().unwrap(),
+        ..check.clone()
+    });
+    fitting.collect::<Vec<_>>().try_into().unwrap()
+}
+
+fn few_checks() -> impl Strategy<Value = Checks> {
+    checks().prop_map(|checks| checks.iter().take(3).cloned().collect::<Vec<_>>().try_into().unwrap())
+}
+
+fn tls() -> impl Strategy<Value = Tls> {
+    let pem = text("-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/]{1,60}\n-----END CERTIFICATE-----\n");
+    (any::<bool>(), option::of(address()), option::of(pem)).prop_map(|(skip_verify, server_name, ca_pem)| Tls {
+        skip_verify,
+        server_name,
+        ca_pem,
+    })
+}
+
+fn http_probe() -> impl Strategy<Value = HttpProbe> {
+    let headers = btree_map("[a-z]{1,9}", text("[ -~]{0,20}"), 0..5).prop_map(|headers: BTreeMap<String, _>| {
+        let named = headers
+            .into_iter()
+            .map(|(name, value)| (format!("x-{name}").try_into().unwrap(), value));
+        ProbeHeaders::try_from(named.collect::<Vec<_>>()).unwrap()
+    });
+    let status = (100..=599_u32, 0..=499_u32).prop_map(|(min, more)| StatusRange::new(min, (min + more).min(599)));
+    let body = prop_oneof![
+        Just((HttpMethod::Head, None)),
+        option::of(text("[^\\x00]{1,20}")).prop_map(|contains| (HttpMethod::Get, contains)),
+    ];
+    let parts = (text("/[!-\"$-~]{0,20}"), body, headers, status, option::of(tls()));
+    parts.prop_map(|(path, (method, body_contains), headers, status, tls)| {
+        HttpProbe::new(HttpProbeParts {
+            path,
+            method,
+            headers,
+            status: status.unwrap(),
+            body_contains,
+            tls,
         })
         .unwrap()
+    })
+}
+
+fn probe() -> impl Strategy<Value = Probe> {
+    let grpc = (option::of(text("[!-~]{1,20}")), option::of(tls()));
+    prop_oneof![
+        http_probe().prop_map(|http| Probe::Http(Box::new(http))),
+        Just(Probe::Tcp),
+        grpc.prop_map(|(service, tls)| Probe::Grpc(GrpcProbe { service, tls })),
+        Just(Probe::Reported)
+    ]
+}
+
+fn pace() -> impl Strategy<Value = Pace> {
+    let parts = (
+        1_000..=3_600_000_u64,
+        any::<prop::sample::Index>(),
+        1..=10_u32,
+        1..=10_u32,
+    );
+    parts.prop_map(|(interval_ms, timeout, rise, fall)| {
+        let timeout_ms = 100 + u64::try_from(timeout.index(900)).unwrap();
+        Pace::new(PaceParts {
+            interval_ms,
+            timeout_ms,
+            rise,
+            fall,
+        })
+        .unwrap()
+    })
+}
+
+pub(crate) fn check() -> impl Strategy<Value = Check> {
+    let vantage = (1..=7_u32, any::<prop::sample::Index>()).prop_map(|(points, quorum)| {
+        let quorum = u32::try_from(quorum.index(usize::try_from(points).unwrap())).unwrap() + 1;
+        Vantage::new(points, Some(quorum)).unwrap()
+    });
+    let endpoint = (0..16_u32).prop_map(|place| place.try_into().unwrap());
+    (name(), endpoint, probe(), pace(), vantage).prop_map(|(name, endpoint, probe, pace, vantage)| Check {
+        name,
+        endpoint,
+        probe,
+        pace,
+        vantage,
+    })
+}
+
+pub(crate) fn checks() -> impl Strategy<Value = Checks> {
+    vec(check(), 0..=8).prop_map(|mut checks| {
+        for (place, check) in checks.iter_mut().enumerate() {
+            check.name = format!("c{place}").try_into().unwrap();
+        }
+        checks.try_into().unwrap()
+    })
+}
+
+pub(crate) fn verdict() -> impl Strategy<Value = Verdict> {
+    proptest::sample::select(&[Verdict::Passing, Verdict::Warning, Verdict::Critical][..])
+}
+
+pub(crate) fn output() -> impl Strategy<Value = CheckOutput> {
+    text("[^\\p{Cc}]{0,60}")
+}
+
+/// The state of a check as a message can tell of it: without the votes.
+pub(crate) fn check_state() -> impl Strategy<Value = (Check, CheckState)> {
+    let health = proptest::sample::select(&[Health::Passing, Health::Warning, Health::Critical, Health::Unknown][..]);
+    (check(), health, output()).prop_map(|(check, health, output)| {
+        let state = CheckState {
+            health,
+            output,
+            ..CheckState::unknown()
+        };
+        (check, state)
     })
 }
 

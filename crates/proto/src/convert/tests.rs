@@ -1,7 +1,9 @@
 //! What a message cannot say is refused by the name of its field.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
-use quorate_model::{Availability, Consistency, Found, Health};
+use quorate_model::{Availability, Check, Consistency, Found, Health, Probe};
 
 use super::*;
 use crate::convert::strategies;
@@ -23,6 +25,83 @@ proptest! {
         let messages = field::endpoints_to_wire(&endpoints);
         prop_assert_eq!(field::endpoints(messages).unwrap(), endpoints);
     }
+}
+
+proptest! {
+    #[test]
+    fn any_checks_come_back_as_they_were(own in strategies::checks()) {
+        prop_assert_eq!(checks(checks_to_wire(&own)).unwrap(), own);
+    }
+}
+
+#[test]
+fn a_check_of_which_nothing_is_said_is_the_usual_one() {
+    let message = pb::Check {
+        name: "a".into(),
+        probe: Some(pb::check::Probe::Http(pb::check::HttpProbe::default())),
+        ..pb::Check::default()
+    };
+    let usual = Check::new("a".parse().unwrap(), Probe::Http(Box::default()));
+    assert_eq!(Check::try_from(message.clone()), Ok(usual));
+
+    let brief = pb::Check {
+        interval_ms: 1_500,
+        vantage_points: 4,
+        ..message
+    };
+    let brief = Check::try_from(brief).unwrap();
+    assert_eq!(brief.pace.parts().timeout_ms, 1_500, "no longer than the interval");
+    assert_eq!(brief.vantage.quorum(), 3, "a majority");
+}
+
+type Spoil = fn(&mut pb::Check, &mut pb::check::HttpProbe);
+
+#[test]
+fn every_bad_field_of_a_check_is_named() {
+    let cases: [(&str, Spoil); 15] = [
+        ("checks[1].name", |check, _| check.name = "a b".into()),
+        ("checks[1].endpoint", |check, _| check.endpoint = 16),
+        ("checks[1].interval_ms", |check, _| check.interval_ms = 999),
+        ("checks[1].timeout_ms", |check, _| check.timeout_ms = 10_001),
+        ("checks[1].rise", |check, _| check.rise = 11),
+        ("checks[1].fall", |check, _| check.fall = 11),
+        ("checks[1].vantage_points", |check, _| check.vantage_points = 8),
+        ("checks[1].vantage_quorum", |check, _| check.vantage_quorum = 2),
+        ("checks[1].http.path", |_, http| http.path = "/ ".into()),
+        ("checks[1].http.probe", |_, http| http.path = "elsewhere".into()),
+        ("checks[1].http.method", |_, http| http.method = "POST".into()),
+        ("checks[1].http.headers[a]", |_, http| {
+            http.headers = HashMap::from([("a".into(), "\r\n".into())]);
+        }),
+        ("checks[1].http.headers", |_, http| {
+            http.headers = HashMap::from([("Connection".into(), String::new())]);
+        }),
+        ("checks[1].http.status_max", |_, http| http.status_min = 300),
+        ("checks[1].http.tls.server_name", |_, http| {
+            http.tls = Some(pb::check::Tls {
+                server_name: "a b".into(),
+                ..pb::check::Tls::default()
+            });
+        }),
+    ];
+    for (field, spoil) in cases {
+        let fine = pb::Check::from(&Check::new("fine".parse().unwrap(), Probe::Reported));
+        let mut spoilt = pb::Check {
+            name: "a".into(),
+            ..pb::Check::default()
+        };
+        let mut http = pb::check::HttpProbe::default();
+        spoil(&mut spoilt, &mut http);
+        spoilt.probe = Some(pb::check::Probe::Http(http));
+        assert_eq!(checks(vec![fine, spoilt]).unwrap_err().field(), field);
+    }
+    let fine = pb::Check::from(&Check::new("a".parse().unwrap(), Probe::Tcp));
+    let unknown = pb::Check {
+        probe: None,
+        ..fine.clone()
+    };
+    assert_eq!(Check::try_from(unknown).unwrap_err().field(), "probe");
+    assert_eq!(checks(vec![fine; 2]).unwrap_err().field(), "checks");
 }
 
 #[test]

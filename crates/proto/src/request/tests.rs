@@ -51,6 +51,18 @@ fn register_request() -> impl Strategy<Value = Register> {
     })
 }
 
+fn report_check() -> impl Strategy<Value = ReportCheck> {
+    let named = (strategies::key(), strategies::generation(), strategies::check());
+    let found = (strategies::verdict(), strategies::output());
+    (named, found).prop_map(|((key, generation, check), (verdict, output))| ReportCheck {
+        key,
+        generation,
+        check: check.name,
+        verdict,
+        output,
+    })
+}
+
 proptest! {
     #[test]
     fn register_comes_back(request in register_request()) {
@@ -77,6 +89,11 @@ proptest! {
     ) {
         let request = SetAvailability { key, generation, availability, drain };
         prop_assert_eq!(sent::<_, pb::SetAvailabilityRequest>(request.clone()), request);
+    }
+
+    #[test]
+    fn report_check_comes_back(request in report_check()) {
+        prop_assert_eq!(sent::<_, pb::ReportCheckRequest>(request.clone()), request);
     }
 
     #[test]
@@ -224,6 +241,30 @@ fn every_bad_field_of_a_registration_is_named() {
         spoil(&mut message);
         assert_eq!(Register::try_from(message).unwrap_err().field(), field);
     }
+}
+
+#[test]
+fn a_report_says_what_was_found() {
+    let message = pb::ReportCheckRequest {
+        service: "web".into(),
+        id: "a".into(),
+        check: "alive".into(),
+        health: pb::Health::Passing.into(),
+        ..pb::ReportCheckRequest::default()
+    };
+    assert!(ReportCheck::try_from(message.clone()).is_ok());
+    for health in [pb::Health::Unknown.into(), 4] {
+        let nothing = pb::ReportCheckRequest {
+            health,
+            ..message.clone()
+        };
+        assert_eq!(ReportCheck::try_from(nothing).unwrap_err().field(), "health");
+    }
+    let long = pb::ReportCheckRequest {
+        output: "x".repeat(257),
+        ..message
+    };
+    assert_eq!(ReportCheck::try_from(long).unwrap_err().field(), "output");
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl TryFrom<pb::RegisterRequest> for Register {
                 metadata: field::metadata(message.metadata)?,
                 tags: field::tags(message.tags)?,
                 holder: holder(message.owner, message.incarnation)?,
+                checks: convert::checks(message.checks)?,
             })?,
         })
     }
@@ -68,7 +69,7 @@ impl From<Register> for pb::RegisterRequest {
             ttl_ms,
             lease_id,
             key: None,
-            checks: Vec::new(),
+            checks: convert::checks_to_wire(spec.checks()),
         }
     }
 }

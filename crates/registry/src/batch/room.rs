@@ -35,7 +35,10 @@ pub(crate) async fn part_by_room<Q: Quorum>(
 fn check(state: &State, mutation: &Mutation) -> Result<(), Rejection> {
     match mutation {
         Mutation::Register { key, .. } => state.check_room(key),
-        Mutation::Update { .. } | Mutation::Deregister { .. } | Mutation::SetAvailability { .. } => Ok(()),
+        Mutation::Update { .. }
+        | Mutation::Deregister { .. }
+        | Mutation::SetAvailability { .. }
+        | Mutation::ReportCheck { .. } => Ok(()),
     }
 }
 

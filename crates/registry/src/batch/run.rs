@@ -146,6 +146,8 @@ fn items(applied: Applied, count: usize) -> Result<(Revision, Vec<ItemOutcome>),
         | Outcome::TimePassed { .. }
         | Outcome::GuardRaised { .. }
         | Outcome::GuardDropped { .. }
+        | Outcome::ProbersSet { .. }
+        | Outcome::ChecksReported { .. }
         | Outcome::SettingsSet { .. } => Err(Error::outcome_mismatch()),
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use quorate_consensus::Applied;
 use quorate_model::{
-    Availability, Consistency, DrainTime, Generation, InstanceKey, InstancePatch, Lifetime, RequestKey,
+    Availability, CheckName, CheckOutput, Consistency, DrainTime, Generation, InstanceKey, InstancePatch, Lifetime,
+    RequestKey, Verdict,
 };
 use quorate_state::{Command, Mutated, Mutation, Outcome};
 
@@ -19,6 +20,7 @@ impl Registry {
         once: Option<RequestKey>,
         time_left: Duration,
     ) -> Result<Answer<Registered>, Error> {
+        asked.check_certificates()?;
         let deadline = self.deadline(time_left);
         if once.is_none() {
             self.check_room(&asked.key, &deadline).await?;
@@ -112,6 +114,31 @@ impl Registry {
         .await
     }
 
+    /// Tells what whoever runs an instance has found of a check that nobody else makes.
+    pub async fn report_check(
+        &self,
+        key: InstanceKey,
+        generation: Option<Generation>,
+        check: CheckName,
+        (verdict, output): (Verdict, CheckOutput),
+        time_left: Duration,
+    ) -> Result<Answer<Updated>, Error> {
+        let mutation = Mutation::ReportCheck {
+            key,
+            generation,
+            check,
+            verdict,
+            output,
+        };
+        self.mutate(mutation, None, &self.deadline(time_left), |mutated| {
+            let Mutated::CheckReported { generation, effect, .. } = mutated else {
+                return None;
+            };
+            Some(Updated { generation, effect })
+        })
+        .await
+    }
+
     /// Has `mutation` applied, once if there is a key for that, and takes from what it came to what `expected` finds
     /// there. What is to be done once is a batch of one.
     async fn mutate<T>(
@@ -188,6 +215,8 @@ fn only_mutated(outcome: Outcome) -> Option<Result<Mutated, Error>> {
         | Outcome::TimePassed { .. }
         | Outcome::GuardRaised { .. }
         | Outcome::GuardDropped { .. }
+        | Outcome::ProbersSet { .. }
+        | Outcome::ChecksReported { .. }
         | Outcome::SettingsSet { .. }
         | Outcome::Rejected(_) => None,
     }

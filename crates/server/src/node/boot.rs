@@ -5,7 +5,7 @@ use std::sync::Arc;
 use quorate_consensus::{Calling, Consensus, RaftLog, peer_routes};
 use quorate_frontend::grpc;
 use quorate_model::{Clock, Epoch, Identity, MemberId};
-use quorate_registry::{Limits, Policy, Registry};
+use quorate_registry::{Limits, Policy, ProbePolicy, Probing, Registry, Trust};
 use quorate_storage::{FatalError, OnFatal};
 use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
@@ -28,6 +28,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         client_door,
         peer_door,
         connector,
+        dial,
         clock,
         mut random,
         runtimes,
@@ -59,6 +60,12 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         limits: Limits::default(),
         seed: random.next_u64(),
         tasks: tasks.main.clone(),
+        probing: Probing {
+            dial,
+            policy: ProbePolicy::default(),
+            // A check that verifies certificates names those it trusts.
+            trust: Trust::nobody(),
+        },
         urgent_tasks: tasks.peers.clone(),
     });
     let peers = peer_routes(

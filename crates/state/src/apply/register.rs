@@ -1,8 +1,8 @@
 //! Register: an instance comes, comes again, or comes in another's place.
 
 use quorate_model::{
-    Availability, Holder, Incarnation, Instance, InstanceKey, InstanceParts, InstanceSpec, Lease, LeaseId, LeaseKind,
-    LeaseTtl, Lifetime, RemoveAfter, Sequence, Takeover, limits,
+    Availability, CheckState, Holder, Incarnation, Instance, InstanceKey, InstanceParts, InstanceSpec, Lease, LeaseId,
+    LeaseKind, LeaseTtl, Lifetime, RemoveAfter, Sequence, Takeover, limits,
 };
 
 use super::MutationApplied;
@@ -52,6 +52,7 @@ fn create(state: &mut State, key: &InstanceKey, asked: &Asked<'_>, spec: Instanc
         lease,
         lapse: None,
         drains_until: None,
+        checks: Box::default(),
     }));
     let outcome = Mutated::Registered {
         generation: now.into(),
@@ -88,6 +89,11 @@ fn replace(state: &mut State, current: &Instance, asked: &Asked<'_>, spec: Insta
             now.into()
         };
         let event = super::change(state, current, |parts| {
+            // What was found of another life says nothing of this one.
+            parts.checks = match goes_on {
+                Some(_) => CheckState::carried_over(parts.spec.checks(), &parts.checks, spec.checks()),
+                None => Box::default(),
+            };
             if goes_on.is_none() {
                 parts.registered_at_ms = asked.registered_at_ms;
             }

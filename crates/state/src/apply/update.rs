@@ -13,7 +13,10 @@ pub(super) fn apply(
     patch: &InstancePatch,
 ) -> MutationApplied {
     let current = existing(state, key, generation)?;
-    // Each part is valid by itself: only their sum can be refused.
+    if let Some(endpoints) = &patch.endpoints {
+        current.spec().checks().fit(endpoints)?;
+    }
+    // Each part is valid by itself, and the checks fit: only their sum can be refused.
     let limit = Limit::InstanceLen;
     let patched = current.spec().patched(patch);
     let spec = patched.map_err(|_| Rejection::LimitExceeded { limit })?;

@@ -7,8 +7,12 @@ use quorate_model::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    check::CheckReportV1,
     guard::GuardScopeV1,
-    mutation::{DeregisterV1, DrainV1, MutationV1, RegisterKeptV1, RegisterV1, SetAvailabilityV1, UpdateV1},
+    mutation::{
+        DeregisterV1, DrainV1, MutationV1, RegisterCheckedV1, RegisterKeptV1, RegisterV1, ReportCheckV1,
+        SetAvailabilityV1, UpdateV1,
+    },
     overrides::{OverrideSpecV1, OverrideTargetV1},
     settings::SettingsPatchV1,
     value::{ServiceKeyV1, Text, optional_text, parse_optional},
@@ -77,6 +81,16 @@ pub(crate) enum CommandV1 {
     },
     DropGuard {
         scope: GuardScopeV1,
+    },
+    RegisterChecked(RegisterCheckedV1),
+    ReportCheck(ReportCheckV1),
+    SetProbers {
+        members: Vec<u64>,
+    },
+    ReportChecks {
+        probers: u64,
+        reporter: u64,
+        items: Vec<CheckReportV1>,
     },
 }
 
@@ -167,6 +181,18 @@ impl From<&Command> for CommandV1 {
                 lasts_ms: lasts.as_ms(),
             },
             Command::DropGuard { scope } => Self::DropGuard { scope: scope.into() },
+            Command::SetProbers { members } => Self::SetProbers {
+                members: members.iter().map(|member| member.get()).collect(),
+            },
+            Command::ReportChecks {
+                probers,
+                reporter,
+                items,
+            } => Self::ReportChecks {
+                probers: probers.get(),
+                reporter: reporter.get(),
+                items: items.iter().map(CheckReportV1::from).collect(),
+            },
         }
     }
 }
@@ -190,6 +216,8 @@ impl TryFrom<CommandV1> for Command {
             CommandV1::SetAvailability(set) => mutate(MutationV1::SetAvailability(set))?,
             CommandV1::RegisterKept(kept) => mutate(MutationV1::RegisterKept(kept))?,
             CommandV1::Drain(drain) => mutate(MutationV1::Drain(drain))?,
+            CommandV1::RegisterChecked(checked) => mutate(MutationV1::RegisterChecked(checked))?,
+            CommandV1::ReportCheck(report) => mutate(MutationV1::ReportCheck(report))?,
             CommandV1::Batch { key, items } => Self::Batch {
                 key: key.map(TryInto::try_into).transpose()?,
                 items: parse_items(items)?,
@@ -233,6 +261,18 @@ impl TryFrom<CommandV1> for Command {
             },
             CommandV1::DropGuard { scope } => Self::DropGuard {
                 scope: scope.try_into()?,
+            },
+            CommandV1::SetProbers { members } => Self::SetProbers {
+                members: parse_each(members)?,
+            },
+            CommandV1::ReportChecks {
+                probers,
+                reporter,
+                items,
+            } => Self::ReportChecks {
+                probers: Revision::new(probers),
+                reporter: reporter.try_into()?,
+                items: parse_each(items)?,
             },
         })
     }
@@ -298,6 +338,10 @@ impl TryFrom<LeadershipV1> for Leadership {
     }
 }
 
+fn parse_each<N, T: TryFrom<N, Error = InvalidValue>>(values: Vec<N>) -> Result<Vec<T>, InvalidValue> {
+    values.into_iter().map(T::try_from).collect()
+}
+
 fn parse_items(items: Vec<(u32, MutationV1)>) -> Result<Vec<(u32, Mutation)>, InvalidValue> {
     let items = items.into_iter().map(|(part, item)| Ok((part, item.try_into()?)));
     items.collect()
@@ -317,6 +361,8 @@ impl From<MutationV1> for CommandV1 {
             MutationV1::SetAvailability(set) => Self::SetAvailability(set),
             MutationV1::RegisterKept(kept) => Self::RegisterKept(kept),
             MutationV1::Drain(drain) => Self::Drain(drain),
+            MutationV1::RegisterChecked(checked) => Self::RegisterChecked(checked),
+            MutationV1::ReportCheck(report) => Self::ReportCheck(report),
         }
     }
 }

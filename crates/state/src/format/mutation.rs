@@ -8,6 +8,7 @@ use quorate_model::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::check::{CheckV1, VerdictV1, checks_v1, parse_checks};
 use super::value::{
     AvailabilityV1, EndpointV1, KeyV1, LocalityV1, SpecV1, Text, endpoints_v1, metadata_v1, parse_endpoints, tags_v1,
     text,
@@ -25,6 +26,8 @@ pub(crate) enum MutationV1 {
     SetAvailability(SetAvailabilityV1),
     RegisterKept(RegisterKeptV1),
     Drain(DrainV1),
+    RegisterChecked(RegisterCheckedV1),
+    ReportCheck(ReportCheckV1),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +71,23 @@ pub(crate) struct DrainV1 {
     drain_ms: u64,
 }
 
+/// A registration with checks.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RegisterCheckedV1 {
+    register: RegisterV1,
+    keeper: Option<KeeperV1>,
+    checks: Vec<CheckV1>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReportCheckV1 {
+    key: KeyV1,
+    generation: Option<u64>,
+    check: Text,
+    verdict: VerdictV1,
+    output: Text,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum KeeperV1 {
     Own { ttl_ms: u64 },
@@ -103,7 +123,12 @@ pub(crate) fn mutation_digest(mutation: &Mutation) -> u64 {
     match &mut timeless {
         MutationV1::Register(register) => register.registered_at_ms = 0,
         MutationV1::RegisterKept(kept) => kept.register.registered_at_ms = 0,
-        MutationV1::Update(_) | MutationV1::Deregister(_) | MutationV1::SetAvailability(_) | MutationV1::Drain(_) => {}
+        MutationV1::RegisterChecked(checked) => checked.register.registered_at_ms = 0,
+        MutationV1::Update(_)
+        | MutationV1::Deregister(_)
+        | MutationV1::SetAvailability(_)
+        | MutationV1::Drain(_)
+        | MutationV1::ReportCheck(_) => {}
     }
     let bytes = bincode::DefaultOptions::new()
         .serialize(&timeless)
@@ -137,7 +162,15 @@ impl From<&Mutation> for MutationV1 {
                     takeover: (*takeover).into(),
                     registered_at_ms: *registered_at_ms,
                 };
-                match keeper_v1(*lifetime) {
+                let keeper = keeper_v1(*lifetime);
+                if !spec.checks().is_empty() {
+                    return Self::RegisterChecked(RegisterCheckedV1 {
+                        register,
+                        keeper,
+                        checks: checks_v1(spec.checks()),
+                    });
+                }
+                match keeper {
                     None => Self::Register(register),
                     Some(keeper) => Self::RegisterKept(RegisterKeptV1 { register, keeper }),
                 }
@@ -171,6 +204,19 @@ impl From<&Mutation> for MutationV1 {
                 availability: (*availability).into(),
                 generation: generation.map(Generation::get),
             }),
+            Mutation::ReportCheck {
+                key,
+                generation,
+                check,
+                verdict,
+                output,
+            } => Self::ReportCheck(ReportCheckV1 {
+                key: key.into(),
+                generation: generation.map(Generation::get),
+                check: text(check),
+                verdict: (*verdict).into(),
+                output: text(output),
+            }),
         }
     }
 }
@@ -199,8 +245,20 @@ impl TryFrom<MutationV1> for Mutation {
 
     fn try_from(mutation: MutationV1) -> Result<Self, InvalidValue> {
         Ok(match mutation {
-            MutationV1::Register(register) => register.parse(Lifetime::Persistent)?,
-            MutationV1::RegisterKept(kept) => kept.register.parse(kept.keeper.try_into()?)?,
+            MutationV1::Register(register) => register.parse(Lifetime::Persistent, Vec::new())?,
+            MutationV1::RegisterKept(kept) => kept.register.parse(kept.keeper.try_into()?, Vec::new())?,
+            MutationV1::RegisterChecked(checked) => {
+                let lifetime = checked.keeper.map(Lifetime::try_from).transpose()?;
+                let lifetime = lifetime.unwrap_or(Lifetime::Persistent);
+                checked.register.parse(lifetime, checked.checks)?
+            }
+            MutationV1::ReportCheck(report) => Self::ReportCheck {
+                key: report.key.try_into()?,
+                generation: report.generation.map(Generation::new),
+                check: report.check.try_into()?,
+                verdict: report.verdict.into(),
+                output: report.output.try_into()?,
+            },
             MutationV1::Update(update) => Self::Update {
                 key: update.key.try_into()?,
                 generation: update.generation.map(Generation::new),
@@ -229,10 +287,10 @@ impl TryFrom<MutationV1> for Mutation {
 // === impl RegisterV1 ===
 
 impl RegisterV1 {
-    fn parse(self, lifetime: Lifetime) -> Result<Mutation, InvalidValue> {
+    fn parse(self, lifetime: Lifetime, checks: Vec<CheckV1>) -> Result<Mutation, InvalidValue> {
         Ok(Mutation::Register {
             key: self.key.try_into()?,
-            spec: self.spec.try_into()?,
+            spec: self.spec.parse(parse_checks(checks)?)?,
             takeover: self.takeover.into(),
             lifetime,
             registered_at_ms: self.registered_at_ms,

@@ -2,13 +2,15 @@
 
 use bincode::Options as _;
 use quorate_model::{
-    ClusterId, Epoch, Generation, GuardScope, Instance, InstanceParts, InvalidValue, JoinNonce, Lapse, Lease, LeaseId,
-    LeaseKind, LeaseTtl, LogTime, MemberId, Override, RemoveAfter, Revision, ServiceKey, ServiceSettings,
+    CheckState, ClusterId, Epoch, Generation, GuardScope, Instance, InstanceParts, InvalidValue, JoinNonce, Lapse,
+    Lease, LeaseId, LeaseKind, LeaseTtl, LogTime, MemberId, Override, RemoveAfter, Revision, ServiceKey,
+    ServiceSettings, limits,
 };
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
+    check::{CheckStateV1, CheckV1, checks_v1, parse_checks},
     guard::{GuardScopeV1, GuardStateV1},
     outcome::ItemOutcomeV1,
     overrides::OverrideV1,
@@ -19,6 +21,7 @@ use crate::{
     Cluster, HeldLease, Lapsed,
     guards::GuardState,
     leases::{Kept, KeptKey},
+    probers::Probers,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +71,20 @@ pub(crate) enum ObjectV1 {
     Guard {
         scope: GuardScopeV1,
         state: GuardStateV1,
+    },
+    /// An instance that is checked.
+    CheckedInstance {
+        instance: InstanceV1,
+        lease: Option<u64>,
+        lapse: Option<LapseV1>,
+        drains_until_ms: Option<u64>,
+        checks: Vec<CheckV1>,
+        /// One for each check, in their order.
+        states: Vec<CheckStateV1>,
+    },
+    Probers {
+        revision: u64,
+        members: Vec<u64>,
     },
 }
 
@@ -133,6 +150,7 @@ pub(crate) enum Object {
         scope: GuardScope,
         state: GuardState,
     },
+    Probers(Probers),
 }
 
 /// What an object adds to the hash of the state.
@@ -192,6 +210,13 @@ impl ObjectV1 {
         }
     }
 
+    pub(crate) fn probers(probers: &Probers) -> Self {
+        Self::Probers {
+            revision: probers.revision().get(),
+            members: probers.members().iter().map(|member| member.get()).collect(),
+        }
+    }
+
     pub(crate) fn settings(service: &ServiceKey, settings: ServiceSettings) -> Self {
         Self::ServiceSettings {
             service: service.into(),
@@ -239,18 +264,32 @@ impl From<&Instance> for ObjectV1 {
         if !is_kept(instance) {
             return Self::Instance(v1);
         }
-        Self::KeptInstance {
+        let lease = instance.lease().map(LeaseId::get);
+        let lapse = instance.lapse().map(LapseV1::from);
+        let drains_until_ms = instance.drains_until().map(LogTime::as_ms);
+        let checks = instance.spec().checks();
+        if checks.is_empty() {
+            return Self::KeptInstance {
+                instance: v1,
+                lease,
+                lapse,
+                drains_until_ms,
+            };
+        }
+        Self::CheckedInstance {
             instance: v1,
-            lease: instance.lease().map(LeaseId::get),
-            lapse: instance.lapse().map(LapseV1::from),
-            drains_until_ms: instance.drains_until().map(LogTime::as_ms),
+            lease,
+            lapse,
+            drains_until_ms,
+            checks: checks_v1(checks),
+            states: instance.check_states().iter().map(CheckStateV1::from).collect(),
         }
     }
 }
 
 /// Whether there is more to an instance than there was in the first version.
 pub(crate) fn is_kept(instance: &Instance) -> bool {
-    instance.lease().is_some() || instance.drains_until().is_some()
+    instance.lease().is_some() || instance.drains_until().is_some() || !instance.spec().checks().is_empty()
 }
 
 impl TryFrom<ObjectV1> for Object {
@@ -275,19 +314,31 @@ impl TryFrom<ObjectV1> for Object {
                 member: member.try_into()?,
                 nonce: JoinNonce::new(nonce),
             },
-            ObjectV1::Instance(instance) => Self::Instance(instance.try_into()?),
+            ObjectV1::Instance(instance) => Self::Instance(Instance::new(instance.parse(Vec::new())?)),
             ObjectV1::KeptInstance {
                 instance,
                 lease,
                 lapse,
                 drains_until_ms,
             } => {
-                let mut parts = Instance::try_from(instance)?.into_parts();
-                parts.lease = lease.map(LeaseId::new);
-                parts.lapse = lapse.map(Lapse::from);
-                parts.drains_until = drains_until_ms.map(LogTime::from_ms);
+                let mut parts = instance.parse(Vec::new())?;
+                keep(&mut parts, lease, lapse, drains_until_ms);
                 Self::Instance(Instance::new(parts))
             }
+            ObjectV1::CheckedInstance {
+                instance,
+                lease,
+                lapse,
+                drains_until_ms,
+                checks,
+                states,
+            } => {
+                let mut parts = instance.parse(checks)?;
+                keep(&mut parts, lease, lapse, drains_until_ms);
+                parts.checks = parse_states(states, parts.spec.checks().len())?;
+                Self::Instance(Instance::new(parts))
+            }
+            ObjectV1::Probers { revision, members } => Self::Probers(parse_probers(revision, members)?),
             ObjectV1::LeaseStanding {
                 lease,
                 remove_after_ms,
@@ -328,6 +379,33 @@ impl TryFrom<ObjectV1> for Object {
             },
         })
     }
+}
+
+fn keep(parts: &mut InstanceParts, lease: Option<u64>, lapse: Option<LapseV1>, drains_until_ms: Option<u64>) {
+    parts.lease = lease.map(LeaseId::new);
+    parts.lapse = lapse.map(Lapse::from);
+    parts.drains_until = drains_until_ms.map(LogTime::from_ms);
+}
+
+/// The states of so many checks.
+fn parse_states(states: Vec<CheckStateV1>, count: usize) -> Result<Box<[CheckState]>, InvalidValue> {
+    let states: Result<Vec<CheckState>, InvalidValue> = states.into_iter().map(CheckState::try_from).collect();
+    let states = states?;
+    if states.len() != count || count == 0 {
+        return Err(InvalidValue::new("checks", "there is not one state for each"));
+    }
+    Ok(states.into())
+}
+
+/// Written in order, and not where there is none.
+fn parse_probers(revision: u64, members: Vec<u64>) -> Result<Probers, InvalidValue> {
+    let members: Result<Vec<MemberId>, InvalidValue> = members.into_iter().map(MemberId::try_from).collect();
+    let members = members?;
+    let probers = Probers::new(Revision::new(revision), &members);
+    if probers.members() != members || members.len() > limits::MEMBERS_MAX {
+        return Err(InvalidValue::new("probers", "they are not in order, or too many"));
+    }
+    Ok(probers)
 }
 
 // === impl LeaseV1 ===
@@ -408,21 +486,21 @@ impl From<LapsedV1> for Lapsed {
 
 // === impl InstanceV1 ===
 
-impl TryFrom<InstanceV1> for Instance {
-    type Error = InvalidValue;
-
-    fn try_from(instance: InstanceV1) -> Result<Self, InvalidValue> {
-        Ok(Self::new(InstanceParts {
-            key: instance.key.try_into()?,
-            spec: instance.spec.try_into()?,
-            availability: instance.availability.into(),
-            create_revision: Revision::new(instance.create_revision),
-            modify_revision: Revision::new(instance.modify_revision),
-            generation: Generation::new(instance.generation),
-            registered_at_ms: instance.registered_at_ms,
+impl InstanceV1 {
+    /// The parts of an instance that is kept by nobody and has these checks.
+    fn parse(self, checks: Vec<CheckV1>) -> Result<InstanceParts, InvalidValue> {
+        Ok(InstanceParts {
+            key: self.key.try_into()?,
+            spec: self.spec.parse(parse_checks(checks)?)?,
+            availability: self.availability.into(),
+            create_revision: Revision::new(self.create_revision),
+            modify_revision: Revision::new(self.modify_revision),
+            generation: Generation::new(self.generation),
+            registered_at_ms: self.registered_at_ms,
             lease: None,
             lapse: None,
             drains_until: None,
-        }))
+            checks: Box::default(),
+        })
     }
 }

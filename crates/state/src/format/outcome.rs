@@ -67,6 +67,13 @@ pub(crate) enum OutcomeV1 {
     GuardDropped {
         existed: bool,
     },
+    ProbersSet {
+        effect: EffectV1,
+    },
+    ChecksReported {
+        count: u32,
+    },
+    CheckReported(ChangedV1),
 }
 
 /// Apart from [`OutcomeV1`], so that neither contains itself: bytes cannot nest without end.
@@ -78,6 +85,7 @@ pub(crate) enum ItemOutcomeV1 {
     AvailabilitySet(ChangedV1),
     Rejected(RejectionV1),
     RegisteredKept(RegisteredKeptV1),
+    CheckReported(ChangedV1),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -154,6 +162,10 @@ impl From<&Outcome> for OutcomeV1 {
                 effect: (*effect).into(),
             },
             Outcome::GuardDropped { existed } => Self::GuardDropped { existed: *existed },
+            Outcome::ProbersSet { effect } => Self::ProbersSet {
+                effect: (*effect).into(),
+            },
+            Outcome::ChecksReported { count } => Self::ChecksReported { count: *count },
             Outcome::LeaseRevoked { existed } => Self::LeaseRevoked { existed: *existed },
             Outcome::OverrideSet { revision, effect } => Self::OverrideSet {
                 revision: revision.get(),
@@ -213,6 +225,9 @@ impl TryFrom<OutcomeV1> for Outcome {
             OutcomeV1::TimePassed { count } => Self::TimePassed { count },
             OutcomeV1::GuardRaised { effect } => Self::GuardRaised { effect: effect.into() },
             OutcomeV1::GuardDropped { existed } => Self::GuardDropped { existed },
+            OutcomeV1::ProbersSet { effect } => Self::ProbersSet { effect: effect.into() },
+            OutcomeV1::ChecksReported { count } => Self::ChecksReported { count },
+            OutcomeV1::CheckReported(changed) => of_item(ItemOutcomeV1::CheckReported(changed))?,
             OutcomeV1::LeaseRevoked { existed } => Self::LeaseRevoked { existed },
             OutcomeV1::OverrideSet { revision, effect } => Self::OverrideSet {
                 revision: Revision::new(revision),
@@ -237,6 +252,7 @@ impl From<ItemOutcomeV1> for OutcomeV1 {
             ItemOutcomeV1::Updated(updated) => Self::Updated(updated),
             ItemOutcomeV1::Deregistered { existed } => Self::Deregistered { existed },
             ItemOutcomeV1::AvailabilitySet(set) => Self::AvailabilitySet(set),
+            ItemOutcomeV1::CheckReported(changed) => Self::CheckReported(changed),
             ItemOutcomeV1::Rejected(rejection) => Self::Rejected(rejection),
         }
     }
@@ -279,6 +295,11 @@ impl From<Mutated> for ItemOutcomeV1 {
                 revision,
                 effect,
             } => Self::AvailabilitySet(changed(generation, revision, effect)),
+            Mutated::CheckReported {
+                generation,
+                revision,
+                effect,
+            } => Self::CheckReported(changed(generation, revision, effect)),
         }
     }
 }
@@ -309,6 +330,11 @@ impl TryFrom<ItemOutcomeV1> for ItemOutcome {
                 generation: Generation::new(set.generation),
                 revision: Revision::new(set.revision),
                 effect: set.effect.into(),
+            },
+            ItemOutcomeV1::CheckReported(changed) => Mutated::CheckReported {
+                generation: Generation::new(changed.generation),
+                revision: Revision::new(changed.revision),
+                effect: changed.effect.into(),
             },
             ItemOutcomeV1::Rejected(rejection) => return Ok(Err(rejection.try_into()?)),
         }))

@@ -23,6 +23,7 @@ pub(crate) enum RejectionV1 {
     KeyReused,
     NotReserved,
     LeaseLapsed,
+    CheckNotFound,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +67,7 @@ impl From<&Rejection> for RejectionV1 {
             Rejection::KeyReused => Self::KeyReused,
             Rejection::NotReserved => Self::NotReserved,
             Rejection::LeaseLapsed => Self::LeaseLapsed,
+            Rejection::CheckNotFound => Self::CheckNotFound,
         }
     }
 }
@@ -97,6 +99,7 @@ impl TryFrom<RejectionV1> for Rejection {
             RejectionV1::KeyReused => Self::KeyReused,
             RejectionV1::NotReserved => Self::NotReserved,
             RejectionV1::LeaseLapsed => Self::LeaseLapsed,
+            RejectionV1::CheckNotFound => Self::CheckNotFound,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use quorate_model::{
-    Address, AddressKind, Availability, Endpoint, Endpoints, Holder, Incarnation, InstanceKey, InstanceSpec,
+    Address, AddressKind, Availability, Checks, Endpoint, Endpoints, Holder, Incarnation, InstanceKey, InstanceSpec,
     InvalidValue, Locality, Metadata, Port, ServiceKey, SpecParts, Tags, Weight,
 };
 use serde::{Deserialize, Serialize};
@@ -151,21 +151,21 @@ impl From<&InstanceSpec> for SpecV1 {
     }
 }
 
-impl TryFrom<SpecV1> for InstanceSpec {
-    type Error = InvalidValue;
-
-    fn try_from(spec: SpecV1) -> Result<Self, InvalidValue> {
-        Self::new(SpecParts {
-            endpoints: parse_endpoints(spec.endpoints)?,
-            version: parse_optional(spec.version)?,
-            weight: Weight::new(spec.weight),
-            locality: spec.locality.try_into()?,
-            metadata: Metadata::parse(spec.metadata)?,
-            tags: Tags::parse(spec.tags)?,
+impl SpecV1 {
+    /// The spec with its checks, which are written apart from it.
+    pub(super) fn parse(self, checks: Checks) -> Result<InstanceSpec, InvalidValue> {
+        InstanceSpec::new(SpecParts {
+            endpoints: parse_endpoints(self.endpoints)?,
+            version: parse_optional(self.version)?,
+            weight: Weight::new(self.weight),
+            locality: self.locality.try_into()?,
+            metadata: Metadata::parse(self.metadata)?,
+            tags: Tags::parse(self.tags)?,
             holder: Holder {
-                owner: parse_optional(spec.owner)?,
-                incarnation: spec.incarnation.map(Incarnation::try_from).transpose()?,
+                owner: parse_optional(self.owner)?,
+                incarnation: self.incarnation.map(Incarnation::try_from).transpose()?,
             },
+            checks,
         })
     }
 }

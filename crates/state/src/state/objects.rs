@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use quorate_model::{
-    GuardScope, Instance, InstanceKey, JoinNonce, LeaseId, LogTime, MemberId, Override, OverrideTarget, Sequence,
-    ServiceKey, ServiceSettings,
+    GuardScope, Instance, InstanceKey, InstanceParts, JoinNonce, LeaseId, LogTime, MemberId, Override, OverrideTarget,
+    Sequence, ServiceKey, ServiceSettings,
 };
 
 use super::{Cluster, Founded, State};
@@ -15,6 +15,7 @@ use crate::{
     guards::{GuardState, Guards},
     leases::{Kept, KeptKey, Lapsed, Leases},
     overrides::Overrides,
+    probers::Probers,
     roster::Roster,
 };
 
@@ -140,6 +141,13 @@ impl State {
         Event::Put { instance, previous }
     }
 
+    /// Puts a copy of `current` in its place in which something is other that nobody sees: who has found what of a check.
+    pub(crate) fn put_unseen(&mut self, current: &Instance, change: impl FnOnce(&mut InstanceParts)) {
+        let mut parts = current.clone().into_parts();
+        change(&mut parts);
+        self.put(Instance::new(parts));
+    }
+
     pub(crate) fn remove(&mut self, key: &InstanceKey) -> Option<Event> {
         let previous = self.catalog.remove(key)?;
         self.hash_out(&ObjectV1::from(&*previous));
@@ -163,6 +171,8 @@ impl State {
                 self.drains.insert((at, after.key().clone()));
             }
         }
+        self.probed_count += usize::from(after.is_some_and(is_probed));
+        self.probed_count -= usize::from(before.is_some_and(is_probed));
         let (old, new) = (before.and_then(Instance::lease), after.and_then(Instance::lease));
         if old == new {
             return;
@@ -181,6 +191,20 @@ impl State {
     pub(crate) fn drained(&self, now: LogTime) -> impl Iterator<Item = &InstanceKey> {
         let drained = self.drains.iter().take_while(move |(at, _)| *at <= now);
         drained.map(|(_, key)| key)
+    }
+
+    // --- the making of checks ---
+
+    pub(crate) fn put_probers(&mut self, probers: Probers) {
+        self.forget_probers();
+        self.hash_in(&ObjectV1::probers(&probers));
+        self.probers = Some(probers);
+    }
+
+    pub(super) fn forget_probers(&mut self) {
+        if let Some(probers) = self.probers.take() {
+            self.hash_out(&ObjectV1::probers(&probers));
+        }
     }
 
     // --- leases and what is kept for them ---
@@ -369,6 +393,11 @@ impl State {
             self.hash_out(&ObjectV1::settings(service, previous));
         }
     }
+}
+
+/// Whether there is something about an instance that members look at.
+fn is_probed(instance: &Instance) -> bool {
+    instance.spec().checks().iter().any(|check| check.probe.is_active())
 }
 
 #[cfg(quorate_planted)]

@@ -41,6 +41,7 @@ impl State {
             .chain(settings.map(|(service, settings)| ObjectV1::settings(&service, settings)))
             .chain(guards.map(|(scope, state)| ObjectV1::guard(&scope, &state)))
             .chain(kept_instances.map(|instance| ObjectV1::from(&*instance)))
+            .chain(self.probers.as_ref().map(ObjectV1::probers))
     }
 
     /// How many objects [`State::objects`] gives.
@@ -57,6 +58,7 @@ impl State {
             + self.override_count()
             + self.settings_count()
             + self.guards.len()
+            + usize::from(self.probers.is_some())
     }
 
     /// Puts back an object from a snapshot; false if it is there already, comes before what it belongs to, or is
@@ -78,6 +80,13 @@ impl State {
             Object::JoinNonce { member, nonce } => self.restore_nonce(member, nonce),
             Object::Instance(instance) => self.founded.is_some() && self.restore_instance(instance),
             Object::Guard { scope, state } => self.founded.is_some() && self.restore_guard(&scope, &state),
+            Object::Probers(probers) => {
+                let fits = self.founded.is_some() && self.probers.is_none() && probers.revision() <= self.revision();
+                if fits {
+                    self.put_probers(probers);
+                }
+                fits
+            }
             Object::Lease(held) => self.founded.is_some() && self.restore_lease(held),
             Object::KeptOutcome { key, kept } => self.restore_kept(key, kept),
             Object::Override(current) => {

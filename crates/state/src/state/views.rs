@@ -9,7 +9,7 @@ use quorate_model::{
 
 use super::{Cluster, State};
 use crate::{
-    Command, HeldLease, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::wide_scopes,
+    Command, HeldLease, Probers, RaisedGuard, Rejection, Service, Standings, format::object_hash, guards::wide_scopes,
     leases::KeptKey,
 };
 
@@ -181,6 +181,25 @@ impl State {
         };
         let mut growing = items.iter().filter(|(_, mutation)| mutation.grows());
         growing.all(|(part, _)| self.leases.kept(&KeptKey::new(key, *part)).is_some())
+    }
+
+    /// The services that are other here than they were in `before`, as they are now; those that are gone without one. Costs
+    /// what has changed, not what there is.
+    pub fn service_changes<'a>(
+        &'a self,
+        before: &'a Self,
+    ) -> impl Iterator<Item = (&'a ServiceKey, Option<&'a Arc<Service>>)> {
+        self.catalog.changes_since(&before.catalog)
+    }
+
+    /// How many instances have a check that members make.
+    pub fn probed_instance_count(&self) -> usize {
+        self.probed_count
+    }
+
+    /// The members that make checks, once any were named.
+    pub fn probers(&self) -> Option<&Probers> {
+        self.probers.as_ref()
     }
 
     /// How many leases there are.

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod canonical;
+mod checks;
 mod formats;
 mod fuzz;
 mod guards;

@@ -21,6 +21,7 @@ fn rejections() -> Vec<(Rejection, Reason)> {
         (Rejection::AlreadyExists { owner: None }, Reason::AlreadyExists),
         (Rejection::StaleGeneration { current }, Reason::StaleGeneration),
         (Rejection::NotFound, Reason::NotFound),
+        (Rejection::CheckNotFound, Reason::NotFound),
         (Rejection::LimitExceeded { limit }, Reason::LimitExceeded),
         (Rejection::NotFounded, Reason::NotReady),
         (Rejection::AlreadyFounded { cluster_id }, Reason::Internal),

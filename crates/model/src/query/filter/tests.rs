@@ -41,6 +41,7 @@ fn instance(spec: SpecParts, availability: Availability) -> Instance {
         lease: None,
         lapse: None,
         drains_until: None,
+        checks: Box::default(),
     })
 }
 

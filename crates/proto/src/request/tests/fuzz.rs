@@ -47,6 +47,28 @@ fn writes() {
 }
 
 #[test]
+fn checks() {
+    fuzz::<_, pb::ReportCheckRequest>("ReportCheckRequest", report_check());
+    let encode = |check: quorate_model::Check| pb::Check::from(&check).encode_to_vec();
+    let decode = |bytes: &[u8]| quorate_model::Check::try_from(pb::Check::decode(bytes).ok()?).ok();
+    Fuzz::new("Check", strategies::check().prop_map(encode)).round_trips(decode, encode);
+    let encode = |(check, health, output): Told| {
+        let state = quorate_model::CheckState {
+            health,
+            output,
+            ..quorate_model::CheckState::unknown()
+        };
+        pb::CheckState::from((&check, &state)).encode_to_vec()
+    };
+    let decode = |bytes: &[u8]| Told::try_from(pb::CheckState::decode(bytes).ok()?).ok();
+    let told = strategies::check_state().prop_map(|(check, state)| (check, state.health, state.output));
+    Fuzz::new("CheckState", told.prop_map(encode)).round_trips(decode, encode);
+}
+
+/// What a message tells of a check.
+type Told = (quorate_model::Check, quorate_model::Health, quorate_model::CheckOutput);
+
+#[test]
 fn batches() {
     let batches = (vec(write(), 1..8), option::of(request_key())).prop_map(|(items, key)| WriteBatch { items, key });
     let valid = batches.prop_map(|batch| pb::WriteBatchRequest::from(batch).encode_to_vec());
