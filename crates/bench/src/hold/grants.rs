@@ -26,17 +26,20 @@ pub(super) async fn grant_all<T: Target>(
     plan: &HoldPlan,
     lanes: &[mpsc::UnboundedSender<u64>],
 ) -> Result<Vec<u64>, String> {
-    let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
-    for worker in 0..UNDER_WAY * lanes.len() {
-        let worker = Worker {
-            target: Arc::clone(target),
-            plan: plan.clone(),
-            next: Arc::clone(&next),
-            door: worker % lanes.len(),
-            lane: lanes[worker % lanes.len()].clone(),
-        };
-        tasks.spawn(worker.run());
+    for (door, lane) in lanes.iter().enumerate() {
+        let next = Arc::new(AtomicUsize::new(plan.leases * door / lanes.len()));
+        for _ in 0..UNDER_WAY {
+            let worker = Worker {
+                target: Arc::clone(target),
+                plan: plan.clone(),
+                next: Arc::clone(&next),
+                end: plan.leases * (door + 1) / lanes.len(),
+                door,
+                lane: lane.clone(),
+            };
+            tasks.spawn(worker.run());
+        }
     }
     let mut leases = Vec::with_capacity(plan.leases);
     while let Some(granted) = tasks.join_next().await {
@@ -66,8 +69,10 @@ pub(super) async fn revoke_all<T: Target>(target: &Arc<T>, leases: &[u64]) {
 struct Worker<T> {
     target: Arc<T>,
     plan: HoldPlan,
-    /// How many leases somebody has begun with.
+    /// The number of the next lease of this server that nobody has begun with.
     next: Arc<AtomicUsize>,
+    /// The number behind the last one.
+    end: usize,
     door: usize,
     lane: mpsc::UnboundedSender<u64>,
 }
@@ -81,7 +86,7 @@ impl<T: Target> Worker<T> {
         let step = if self.plan.register { REGISTERED_TOGETHER } else { 1 };
         loop {
             let behind = self.next.fetch_add(step, Ordering::Relaxed);
-            let count = step.min(self.plan.leases.saturating_sub(behind));
+            let count = step.min(self.end.saturating_sub(behind));
             if count == 0 {
                 return Ok(all);
             }
