@@ -69,9 +69,14 @@ const HOUSE: &[Room] = &[
         may_use: &["model", "storage", "consensus", "registry", "frontend"],
     },
     Room {
+        name: "bench",
+        level: 5,
+        may_use: &["model", "proto", "client"],
+    },
+    Room {
         name: "cli",
         level: 6,
-        may_use: &["model", "client", "server"],
+        may_use: &["model", "client", "server", "bench"],
     },
 ];
 
@@ -93,6 +98,7 @@ const GENERATED_TYPES_IN: &[&str] = &[
     "crates/consensus/src/network.rs",
     "crates/consensus/src/network/",
     "crates/client/",
+    "crates/bench/",
     "crates/frontend/",
     "tests/",
     // Plays a peer.

@@ -77,7 +77,11 @@ fn fresh(client: &Client) -> Client {
 }
 
 async fn found(client: &Client, name: &str) -> Found {
-    fresh(client).get_instance(&service("web"), &id(name)).await.unwrap().value
+    fresh(client)
+        .get_instance(&service("web"), &id(name))
+        .await
+        .unwrap()
+        .value
 }
 
 /// The ids of the instances in a default answer.
@@ -211,7 +215,10 @@ async fn what_stops_working_is_out_of_answers_in_time_and_comes_back() {
     good.asked();
     sleep(5 * INTERVAL).await;
     let asked = good.asked();
-    assert!((4..=6).contains(&asked), "one member asks once a second: {asked} times in 5 s");
+    assert!(
+        (4..=6).contains(&asked),
+        "one member asks once a second: {asked} times in 5 s"
+    );
 }
 
 #[tokio::test]
@@ -227,7 +234,13 @@ async fn the_checks_of_a_member_that_dies_are_made_by_the_others() {
 
     cluster.member(follower).kill();
     target.answers(500);
-    let took = becomes(&client, &name, Health::Critical, Duration::from_secs(4) + 2 * INTERVAL + SLACK).await;
+    let took = becomes(
+        &client,
+        &name,
+        Health::Critical,
+        Duration::from_secs(4) + 2 * INTERVAL + SLACK,
+    )
+    .await;
     figure(format!("a check of a killed member was made by another after {took:?}"));
 
     cluster.member(follower).start();
@@ -249,7 +262,9 @@ async fn a_report_is_of_one_life_and_of_a_check_that_nobody_else_makes() {
     };
     let report = async |generation, verdict| {
         let told = (verdict, CheckOutput::cut("so it is"));
-        let reported = client.report_check(&service("web"), &id("a"), generation, &alive(), told).await;
+        let reported = client
+            .report_check(&service("web"), &id("a"), generation, &alive(), told)
+            .await;
         reported.map(|answer| answer.value.changed)
     };
     let old = register(&client, "a", parts(1)).await;
@@ -268,11 +283,18 @@ async fn a_report_is_of_one_life_and_of_a_check_that_nobody_else_makes() {
 
     let told = (Verdict::Passing, CheckOutput::default());
     let other: CheckName = "other".parse().unwrap();
-    let unknown = client.report_check(&service("web"), &id("a"), None, &other, told.clone()).await;
+    let unknown = client
+        .report_check(&service("web"), &id("a"), None, &other, told.clone())
+        .await;
     assert!(unknown.is_err());
     let probed = checked("10.0.0.1:80".parse().unwrap(), Check::new(alive(), Probe::Tcp));
     register(&client, "b", probed).await;
-    assert!(client.report_check(&service("web"), &id("b"), None, &alive(), told).await.is_err());
+    assert!(
+        client
+            .report_check(&service("web"), &id("b"), None, &alive(), told)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -302,7 +324,11 @@ async fn a_member_that_is_cut_off_marks_nothing_down() {
         cluster.leader().await;
         sleep(3 * INTERVAL).await;
         let after = found(&client, &name).await;
-        assert_eq!(after.instance.modify_revision(), before.instance.modify_revision(), "{after:?}");
+        assert_eq!(
+            after.instance.modify_revision(),
+            before.instance.modify_revision(),
+            "{after:?}"
+        );
     }
 }
 
@@ -328,7 +354,9 @@ async fn five_thousand_probes_write_no_more_than_their_changes() {
         taking.spawn(async move { while listener.accept().await.is_ok() {} });
     }
     let all: Vec<Write> = (0..WELL).map(|number| write(number, well_at)).collect();
-    let all = all.into_iter().chain((WELL..WELL + DYING).map(|number| write(number, dying_at)));
+    let all = all
+        .into_iter()
+        .chain((WELL..WELL + DYING).map(|number| write(number, dying_at)));
     let all: Vec<Write> = all.collect();
     for batch in all.chunks(500) {
         let outcomes = client.write_batch(batch.to_vec()).await;
@@ -341,21 +369,41 @@ async fn five_thousand_probes_write_no_more_than_their_changes() {
     })
     .await;
 
-    let last_log = async || cluster.leader().await.status().await.unwrap().value.last_log_index.get();
+    let last_log = async || {
+        cluster
+            .leader()
+            .await
+            .status()
+            .await
+            .unwrap()
+            .value
+            .last_log_index
+            .get()
+    };
     let before = last_log().await;
     sleep(Duration::from_secs(15)).await;
-    assert_eq!(last_log().await, before, "three rounds of probes that have found nothing new");
+    assert_eq!(
+        last_log().await,
+        before,
+        "three rounds of probes that have found nothing new"
+    );
 
     taking.shutdown().await;
     let listener = TcpListener::bind(well_at).await.unwrap();
     taking.spawn(async move { while listener.accept().await.is_ok() {} });
-    eventually(Duration::from_secs(30), "those that are gone are critical", async || {
-        let passing = answered(&client).await.len();
-        ensure(passing == usize::from(WELL), format!("{passing} pass"))
-    })
+    eventually(
+        Duration::from_secs(30),
+        "those that are gone are critical",
+        async || {
+            let passing = answered(&client).await.len();
+            ensure(passing == usize::from(WELL), format!("{passing} pass"))
+        },
+    )
     .await;
     let entries = last_log().await - before;
-    figure(format!("{entries} entries of the log for {DYING} changes among 5,000 checks"));
+    figure(format!(
+        "{entries} entries of the log for {DYING} changes among 5,000 checks"
+    ));
     assert!((1..=u64::from(DYING)).contains(&entries), "{entries}");
 }
 
@@ -365,7 +413,11 @@ async fn checks_that_cannot_work_are_refused() {
     let cluster = Cluster::start(1).await;
     let client = cluster.client();
     let tls = quorate_model::Tls {
-        ca_pem: Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----".parse().unwrap()),
+        ca_pem: Some(
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
+                .parse()
+                .unwrap(),
+        ),
         ..quorate_model::Tls::default()
     };
     let grpc = Probe::Grpc(GrpcProbe {

@@ -4,12 +4,15 @@ use std::{collections::BTreeSet, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use quorate_model::{DoorAddress, Generation, InstanceId, NamespaceName, ServiceName, Tag, Tags};
+use quorate_model::{DoorAddress, DrainTime, Generation, InstanceId, LeaseTtl, NamespaceName, ServiceName, Tag, Tags};
 
 use crate::failure::Failure;
 
+mod bench;
 mod dev;
 mod duration;
+mod guard;
+mod lease;
 mod member;
 mod operator;
 mod pick;
@@ -18,11 +21,14 @@ mod register;
 mod server;
 mod snapshot;
 
+pub(crate) use bench::{BenchArgs, BenchVerb, HoldArgs};
 pub(crate) use dev::DevArgs;
+pub(crate) use guard::{GuardArgs, GuardDropArgs, GuardRaiseArgs, GuardVerb};
+pub(crate) use lease::{LeaseArgs, LeaseListArgs, LeaseShowArgs, LeaseVerb};
 pub(crate) use member::{AddArgs, MemberArgs, MemberVerb, NamedArgs, PromoteArgs, ReplaceArgs, TransferLeaderArgs};
 pub(crate) use operator::{
-    LeaseArgs, LeaseShowArgs, LeaseVerb, OverrideArgs, OverrideClearArgs, OverrideListArgs, OverrideSetArgs,
-    OverrideVerb, ServiceArgs, ServiceSetArgs, ServiceShowArgs, ServiceVerb,
+    OverrideArgs, OverrideClearArgs, OverrideListArgs, OverrideSetArgs, OverrideVerb, ServiceArgs, ServiceSetArgs,
+    ServiceShowArgs, ServiceVerb,
 };
 pub(crate) use pick::PickArgs;
 pub(crate) use read::{ReadArgs, ResolveArgs};
@@ -95,6 +101,8 @@ pub(crate) enum Verb {
     Client(ClientVerb),
     /// Save the whole state to a file, look into one, or begin a new cluster with one.
     Snapshot(SnapshotArgs),
+    /// Measure a cluster.
+    Bench(BenchArgs),
     /// Print a script that completes commands in a shell.
     Completion(CompletionArgs),
 }
@@ -125,7 +133,7 @@ pub(crate) enum ClientVerb {
     /// Let an instance finish what it has and give it nothing new.
     ///
     /// Exits with 3 if it is not there.
-    Drain(InstanceArgs),
+    Drain(DrainArgs),
     /// Let an instance get traffic again.
     ///
     /// Exits with 3 if it is not there.
@@ -140,6 +148,8 @@ pub(crate) enum ClientVerb {
     Service(ServiceArgs),
     /// Look at the leases of clients.
     Lease(LeaseArgs),
+    /// Look at what keeps answers from collapsing when many leases lapse at once, or decide about it.
+    Guard(GuardArgs),
     /// Show how the member that answers sees itself and the cluster.
     Status(StatusArgs),
     /// List the members of the cluster, or change who belongs to it.
@@ -151,13 +161,23 @@ pub(crate) enum ClientVerb {
 }
 
 /// Names one instance.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct InstanceArgs {
     /// The service.
     pub(crate) service: ServiceName,
     /// The id of the instance, unique within the service.
     #[arg(long)]
     pub(crate) id: InstanceId,
+}
+
+/// See [`ClientVerb::Drain`].
+#[derive(Debug, Args)]
+pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    pub(crate) instance: InstanceArgs,
+    /// Disable it after this time, such as `30s`. Otherwise it drains without end.
+    #[arg(long = "for", value_parser = drain_time, value_name = "TIME")]
+    pub(crate) time: Option<DrainTime>,
 }
 
 /// See [`ClientVerb::Deregister`].
@@ -198,6 +218,14 @@ pub(crate) struct CompletionArgs {
 fn tag_set(flags: &[Tag]) -> Result<Tags, Failure> {
     let tags: BTreeSet<_> = flags.iter().cloned().collect();
     Tags::try_from(tags).map_err(|problem| Failure::flag("--tag", &problem))
+}
+
+fn drain_time(text: &str) -> Result<DrainTime, String> {
+    DrainTime::try_from(duration::parse(text)?).map_err(|problem| problem.to_string())
+}
+
+fn lease_ttl(text: &str) -> Result<LeaseTtl, String> {
+    LeaseTtl::try_from(duration::parse(text)?).map_err(|problem| problem.to_string())
 }
 
 #[cfg(test)]

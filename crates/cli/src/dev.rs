@@ -8,7 +8,6 @@
 mod member;
 mod plan;
 mod readiness;
-mod signals;
 
 use std::{io, process::ExitCode, time::Duration};
 
@@ -18,11 +17,11 @@ use crate::{
     args::DevArgs,
     failure::Failure,
     output::{self, say},
+    signals::Signals,
 };
 use member::Member;
 use plan::Plan;
 use readiness::Readiness;
-use signals::Signals;
 
 /// How long the cluster may take to come about: a first start takes a second or two, and recovery after a crash
 /// some more.

@@ -4,6 +4,7 @@ mod args;
 mod dev;
 mod failure;
 mod output;
+mod signals;
 mod usage;
 mod verbs;
 

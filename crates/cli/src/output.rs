@@ -9,22 +9,26 @@ use serde::Serialize;
 
 use crate::{args::OutputFormat, failure::Failure};
 
+mod bench;
+mod guard;
 mod json;
+mod lease;
 mod members;
 mod operator;
 mod progress;
 mod snapshot;
 mod table;
 
+pub(crate) use bench::{FiguresView, FindMaxView};
+pub(crate) use guard::{GuardDroppedView, GuardRaisedView, GuardsView};
 pub(crate) use json::{
     ChangedView, DeregisteredView, InstancesView, PickedView, RegisteredView, ServicesView, StatusView,
 };
+pub(crate) use lease::{KeptView, LeaseView, LeasesView};
 pub(crate) use snapshot::SnapshotView;
 
 pub(crate) use members::{AddedView, DoneView, MembersView, RemovedView, TransferredView};
-pub(crate) use operator::{
-    LeaseView, OverrideClearedView, OverrideSetView, OverridesView, SettingsSetView, SettingsView,
-};
+pub(crate) use operator::{OverrideClearedView, OverrideSetView, OverridesView, SettingsSetView, SettingsView};
 pub(crate) use progress::Progress;
 
 /// An answer that can be printed.

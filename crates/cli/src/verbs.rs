@@ -1,6 +1,9 @@
 //! What each command does.
 
+mod bench;
 mod change;
+mod guard;
+mod lease;
 mod member;
 mod operator;
 mod read;
@@ -10,7 +13,7 @@ mod snapshot;
 use std::{future::Future, io, process::ExitCode};
 
 use clap::CommandFactory as _;
-use quorate_client::{Answer, Client, Error};
+use quorate_client::{Answer, Builder, Client, Error};
 use quorate_model::{Availability, DoorAddress, InstanceId, NamespaceName, ServiceName};
 
 use crate::{
@@ -27,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Dev(args) => dev::run(&args),
         Verb::Client(verb) => ask(cli.global, verb),
         Verb::Snapshot(args) => snapshot::run(cli.global, &args),
+        Verb::Bench(args) => bench::run(cli.global, &args),
         Verb::Completion(args) => completion(args.shell),
     }
 }
@@ -50,6 +54,7 @@ fn on_this_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(),
 /// What a client verb has at hand.
 struct Session {
     client: Client,
+    builder: Builder,
     endpoints: Vec<DoorAddress>,
     namespace: NamespaceName,
     output: OutputFormat,
@@ -59,15 +64,14 @@ struct Session {
 
 impl Session {
     fn open(global: GlobalArgs) -> Result<Self, Failure> {
-        let client = Client::builder()
+        let builder = Client::builder()
             .endpoints(global.endpoints.iter().cloned())
             .namespace(global.namespace.clone())
-            .deadline(global.timeout)
-            .discover(false)
-            .build()
-            .map_err(|error| Failure::of_request(&error, &global.endpoints))?;
+            .deadline(global.timeout);
+        let client = builder.clone().discover(false).build();
         Ok(Self {
-            client,
+            client: client.map_err(|error| Failure::of_request(&error, &global.endpoints))?,
+            builder,
             endpoints: global.endpoints,
             namespace: global.namespace,
             output: global.output,
@@ -78,7 +82,7 @@ impl Session {
         match verb {
             ClientVerb::Register(args) => change::register(self, &args).await,
             ClientVerb::Deregister(args) => change::deregister(self, &args).await,
-            ClientVerb::Drain(args) => change::set_availability(self, &args, Availability::Draining).await,
+            ClientVerb::Drain(args) => change::drain(self, &args).await,
             ClientVerb::Enable(args) => change::set_availability(self, &args, Availability::Enabled).await,
             ClientVerb::Disable(args) => change::set_availability(self, &args, Availability::Disabled).await,
             ClientVerb::Resolve(args) => read::resolve(self, &args).await,
@@ -87,7 +91,8 @@ impl Session {
             ClientVerb::Instances(args) => read::instances(self, &args).await,
             ClientVerb::Override(args) => operator::overrides(self, &args).await,
             ClientVerb::Service(args) => operator::service(self, &args).await,
-            ClientVerb::Lease(args) => operator::lease(self, &args).await,
+            ClientVerb::Lease(args) => lease::run(self, &args).await,
+            ClientVerb::Guard(args) => guard::run(self, &args).await,
             ClientVerb::Status(args) => read::status(self, &args).await,
             ClientVerb::Member(args) => member::run(self, &args).await,
             ClientVerb::TransferLeader(args) => member::transfer_leader(self, &args).await,
@@ -99,6 +104,12 @@ impl Session {
         request
             .await
             .map_err(|error| Failure::of_request(&error, &self.endpoints))
+    }
+
+    /// A client for what goes on: it follows members that come and go.
+    fn following(&self) -> Result<Client, Failure> {
+        let client = self.builder.clone().build();
+        client.map_err(|error| Failure::of_request(&error, &self.endpoints))
     }
 
     fn print(&self, view: &impl View) -> Result<(), Failure> {

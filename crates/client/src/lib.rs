@@ -159,10 +159,10 @@ pub use quorate_proto::{
 };
 
 pub use answer::{
-    Added, Answer, Calling, Change, Changed, CheckReported, Deregistered, GuardDropped, GuardRaised, GuardState, Header, Instances,
-    Leader, LeaseGranted, LeaseRevoked, LeaseState, LeaseStatus, Member, MemberList, OverrideCleared, OverrideSet,
-    OverrideState, Picked, Registered, Removed, Renewed, Role, ServiceSummary, SettingsSet, SettingsState, Status,
-    Transferred,
+    Added, Answer, Calling, Change, Changed, CheckReported, Deregistered, GuardDropped, GuardRaised, GuardState,
+    Header, Instances, Leader, LeaseGranted, LeaseRevoked, LeaseState, LeaseStatus, Member, MemberList,
+    OverrideCleared, OverrideSet, OverrideState, Picked, Registered, Removed, Renewed, Role, ServiceSummary,
+    SettingsSet, SettingsState, Status, Transferred,
 };
 pub use builder::{Builder, CONNECT_TIMEOUT_DEFAULT, DEADLINE_DEFAULT, DEADLINE_MAX};
 pub use client::{Client, LeaseOptions, SnapshotStream};

@@ -102,22 +102,26 @@ pub enum RegistrationState {
 }
 
 /// Why a [`Registration`] is no more.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
     /// Another owner has the id.
+    #[error("the id belongs to {}", .owner.as_ref().map_or("another owner", Owner::as_str))]
     Taken {
         /// Who, if stated.
         owner: Option<Owner>,
     },
     /// A later run of the same owner has registered the id.
+    #[error("a later run of the same owner has registered the id, generation {generation}")]
     Superseded {
         /// The generation of that one.
         generation: Generation,
     },
     /// Somebody has deregistered it.
+    #[error("somebody has deregistered the instance")]
     Deregistered,
     /// The cluster refuses to register it anew.
+    #[error("the cluster does not take it any more: {error}")]
     Refused {
         /// What it said.
         error: Error,

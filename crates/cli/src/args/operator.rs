@@ -1,14 +1,14 @@
-//! Flags of `override`, `service` and `lease`.
+//! Flags of `override` and `service`.
 
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use quorate_model::{
-    ExpiresAfter, GuardShare, InstanceId, InstanceKey, LeaseId, LeaseTtl, NamespaceName, OverrideReason, OverrideSpec,
+    ExpiresAfter, GuardShare, InstanceId, InstanceKey, LeaseTtl, NamespaceName, OverrideReason, OverrideSpec,
     OverrideTarget, ProtectMinimum, ServiceName, SettingsPatch, Weight, ZoneName,
 };
 
-use super::{ReadArgs, duration};
+use super::{ReadArgs, duration, lease_ttl};
 use crate::failure::Failure;
 
 /// See [`ClientVerb::Override`](super::ClientVerb::Override).
@@ -116,7 +116,7 @@ pub(crate) struct ServiceSetArgs {
     #[arg(long, value_parser = share, value_name = "PERCENT", group = "setting")]
     guard_share: Option<GuardShare>,
     /// How long a lease lives that is granted for it without a time, such as `30s`.
-    #[arg(long, value_parser = ttl, value_name = "TIME", group = "setting")]
+    #[arg(long, value_parser = lease_ttl, value_name = "TIME", group = "setting")]
     default_ttl: Option<LeaseTtl>,
     /// How many instances the guard protects at least.
     #[arg(long, value_parser = minimum, value_name = "N", group = "setting")]
@@ -131,31 +131,6 @@ pub(crate) struct ServiceSetArgs {
 pub(crate) struct ServiceShowArgs {
     /// The service.
     pub(crate) service: ServiceName,
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
-}
-
-/// See [`ClientVerb::Lease`](super::ClientVerb::Lease).
-#[derive(Debug, Args)]
-pub(crate) struct LeaseArgs {
-    #[command(subcommand)]
-    pub(crate) verb: LeaseVerb,
-}
-
-/// What is wanted of leases.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LeaseVerb {
-    /// Show one lease, and how much is kept for it.
-    ///
-    /// Exits with 3 if it is not there.
-    Show(LeaseShowArgs),
-}
-
-/// See [`LeaseVerb::Show`].
-#[derive(Debug, Args)]
-pub(crate) struct LeaseShowArgs {
-    /// The id of the lease.
-    pub(crate) id: LeaseId,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }
@@ -258,10 +233,6 @@ fn share(text: &str) -> Result<GuardShare, String> {
     GuardShare::from_percent(percent).map_err(|problem| problem.to_string())
 }
 
-fn ttl(text: &str) -> Result<LeaseTtl, String> {
-    LeaseTtl::try_from(duration::parse(text)?).map_err(|problem| problem.to_string())
-}
-
 fn minimum(text: &str) -> Result<ProtectMinimum, String> {
     let count: u32 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
     ProtectMinimum::try_from(count).map_err(|problem| problem.to_string())
@@ -285,7 +256,12 @@ mod tests {
             Verb::Client(ClientVerb::Override(OverrideArgs {
                 verb: OverrideVerb::Set(args),
             })) => *args,
-            verb @ (Verb::Server(_) | Verb::Dev(_) | Verb::Client(_) | Verb::Snapshot(_) | Verb::Completion(_)) => {
+            verb @ (Verb::Server(_)
+            | Verb::Dev(_)
+            | Verb::Client(_)
+            | Verb::Snapshot(_)
+            | Verb::Bench(_)
+            | Verb::Completion(_)) => {
                 panic!("{verb:?}")
             }
         }
@@ -296,7 +272,12 @@ mod tests {
             Verb::Client(ClientVerb::Override(OverrideArgs {
                 verb: OverrideVerb::Clear(args),
             })) => args,
-            verb @ (Verb::Server(_) | Verb::Dev(_) | Verb::Client(_) | Verb::Snapshot(_) | Verb::Completion(_)) => {
+            verb @ (Verb::Server(_)
+            | Verb::Dev(_)
+            | Verb::Client(_)
+            | Verb::Snapshot(_)
+            | Verb::Bench(_)
+            | Verb::Completion(_)) => {
                 panic!("{verb:?}")
             }
         }
@@ -346,7 +327,12 @@ mod tests {
             Verb::Client(ClientVerb::Service(ServiceArgs {
                 verb: ServiceVerb::Set(args),
             })) => args.patch(),
-            verb @ (Verb::Server(_) | Verb::Dev(_) | Verb::Client(_) | Verb::Snapshot(_) | Verb::Completion(_)) => {
+            verb @ (Verb::Server(_)
+            | Verb::Dev(_)
+            | Verb::Client(_)
+            | Verb::Snapshot(_)
+            | Verb::Bench(_)
+            | Verb::Completion(_)) => {
                 panic!("{verb:?}")
             }
         };

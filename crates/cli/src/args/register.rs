@@ -1,15 +1,13 @@
 //! Flags of `register`.
 
-use std::{num::NonZeroU64, time::Duration};
-
 use clap::Args;
 use quorate_client::{Lifetime, RegisterOptions};
 use quorate_model::{
-    Address, Checks, Endpoint, Holder, InstanceSpec, Locality, Metadata, Owner, Port, ProtocolName, SpecParts, Tag, Takeover,
-    Version, Weight, ZoneName,
+    Address, Checks, Endpoint, Holder, InstanceSpec, LeaseTtl, Locality, Metadata, Owner, Port, ProtocolName,
+    SpecParts, Tag, Takeover, Version, Weight, ZoneName,
 };
 
-use super::{InstanceArgs, duration, tag_set};
+use super::{InstanceArgs, lease_ttl, tag_set};
 use crate::failure::Failure;
 
 /// See [`ClientVerb::Register`](super::ClientVerb::Register).
@@ -47,12 +45,17 @@ pub(crate) struct RegisterArgs {
     /// Take the id over from another owner.
     #[arg(long)]
     takeover: bool,
-    /// Let it go when it is not renewed for so long.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, conflicts_with = "persistent")]
-    ttl: Option<Duration>,
+    /// Let it lapse when it is not renewed for so long, such as `15s`. To register the same again renews it.
+    #[arg(long, value_name = "TIME", value_parser = lease_ttl, conflicts_with = "persistent")]
+    pub(crate) ttl: Option<LeaseTtl>,
     /// Keep it until it is deregistered: the default.
     #[arg(long)]
     persistent: bool,
+    /// Stay, and keep it registered until the command is told to end (SIGINT, SIGTERM or SIGHUP); then deregister it.
+    ///
+    /// It lapses 15 s after the command has died, or after the time of --ttl.
+    #[arg(long, conflicts_with = "persistent")]
+    pub(crate) keep_alive: bool,
 }
 
 // === impl RegisterArgs ===
@@ -98,11 +101,7 @@ impl RegisterArgs {
     }
 
     fn lifetime(&self) -> Lifetime {
-        let Some(ttl) = self.ttl else {
-            return Lifetime::Persistent;
-        };
-        let ttl_ms = u64::try_from(ttl.as_millis()).ok().and_then(NonZeroU64::new);
-        Lifetime::Ttl(quorate_client::model::LeaseTtl::default())
+        self.ttl.map_or(Lifetime::Persistent, Lifetime::Ttl)
     }
 }
 

@@ -78,8 +78,37 @@ fn a_registration_says_what_its_flags_say() {
     assert_eq!(spec.weight().get(), 7);
     assert_eq!((spec.tags().len(), spec.metadata().len()), (2, 2));
     assert_eq!(spec.holder().owner.as_ref().unwrap().as_str(), "o");
-    let ttl_ms = 15_000.try_into().unwrap();
-    assert_eq!(registration.lifetime, Lifetime::Ttl { ttl_ms });
+    assert_eq!(registration.lifetime, Lifetime::Ttl(LeaseTtl::default()));
+}
+
+#[test]
+fn what_is_kept_alive_does_not_stay() {
+    let parse = |flags: &str| {
+        let line = format!("quorate register s --id a --address h --port 1 {flags}");
+        Cli::try_parse_from(line.split_whitespace())
+    };
+    assert!(parse("--keep-alive").is_ok());
+    assert!(parse("--keep-alive --ttl 2s").is_ok());
+    for flags in [
+        "--keep-alive --persistent",
+        "--ttl 15s --persistent",
+        "--ttl 1s",
+        "--ttl 25h",
+    ] {
+        assert!(parse(flags).is_err(), "{flags}");
+    }
+}
+
+#[test]
+fn a_drain_ends_when_it_is_told_to() {
+    let time = |line: &str| {
+        let Verb::Client(ClientVerb::Drain(args)) = parse(line).verb else {
+            panic!("not drain")
+        };
+        args.time.map(DrainTime::as_ms)
+    };
+    assert_eq!(time("drain s --id a"), None);
+    assert_eq!(time("drain s --id a --for 30s"), Some(30_000));
 }
 
 #[test]

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use quorate_client::{
     Answer, Changed, Deregistered, Header, Instances, Member, Picked, Registered, ServiceSummary, Status,
 };
-use quorate_model::{Endpoint, Found, Incarnation, LogIndex, OverrideKind};
+use quorate_model::{Endpoint, Found, Incarnation, LeaseId, LogIndex, OverrideKind};
 use serde::Serialize;
+
+use super::guard::GuardView;
 
 /// Who answered, from which state.
 #[derive(Debug, Serialize)]
@@ -21,6 +23,7 @@ pub(crate) struct HeaderView {
     pub(super) leader_id: u64,
     leader_address: String,
     pub(super) staleness_ms: Option<u64>,
+    pub(super) guards_raised: u32,
 }
 
 /// What `register` prints.
@@ -30,6 +33,7 @@ pub(crate) struct RegisteredView {
     pub(super) header: HeaderView,
     pub(super) generation: u64,
     pub(super) change: &'static str,
+    pub(super) lease_id: u64,
 }
 
 /// What `drain`, `enable` and `disable` print.
@@ -56,6 +60,7 @@ pub(crate) struct InstancesView {
     pub(super) header: HeaderView,
     service_known: bool,
     pub(super) instances: Vec<InstanceView>,
+    pub(super) guards: Vec<GuardView>,
 }
 
 /// What `pick` prints.
@@ -90,6 +95,9 @@ pub(super) struct InstanceView {
     registered_at_ms: u64,
     incarnation: u64,
     pub(super) overrides: Vec<&'static str>,
+    lease_id: u64,
+    pub(super) liveness: &'static str,
+    drain_remaining_ms: Option<u64>,
 }
 
 /// One endpoint.
@@ -164,6 +172,7 @@ impl From<&Header> for HeaderView {
             leader_id: leader.map_or(0, |leader| leader.id.get()),
             leader_address: optional(leader.and_then(|leader| leader.address.as_ref())),
             staleness_ms: header.staleness_ms,
+            guards_raised: header.guards_raised,
         }
     }
 }
@@ -174,6 +183,7 @@ impl From<&Answer<Registered>> for RegisteredView {
             header: (&answer.header).into(),
             generation: answer.value.generation.get(),
             change: answer.value.change.as_str(),
+            lease_id: answer.value.lease.map_or(0, LeaseId::get),
         }
     }
 }
@@ -203,6 +213,7 @@ impl From<&Answer<Instances>> for InstancesView {
             header: (&answer.header).into(),
             service_known: answer.value.service_known,
             instances: answer.value.instances.iter().map(InstanceView::from).collect(),
+            guards: answer.value.guards.iter().map(GuardView::from).collect(),
         }
     }
 }
@@ -243,6 +254,9 @@ impl From<&Found> for InstanceView {
             registered_at_ms: instance.registered_at_ms(),
             incarnation: spec.holder().incarnation.map_or(0, Incarnation::get),
             overrides: instance.overrides().iter().map(OverrideKind::as_str).collect(),
+            lease_id: instance.lease().map_or(0, LeaseId::get),
+            liveness: instance.liveness().as_str(),
+            drain_remaining_ms: instance.standing.drain_remaining_ms,
         }
     }
 }

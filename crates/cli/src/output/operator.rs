@@ -1,9 +1,9 @@
-//! What operators decide, and leases, for programs and for people.
+//! What operators decide, for programs and for people.
 
 use std::time::Duration;
 
-use quorate_client::{Answer, LeaseState, OverrideCleared, OverrideSet, OverrideState, SettingsSet, SettingsState};
-use quorate_model::{OverrideKind, OverrideTarget, Owner, ServiceName, ServiceSettings, Weight};
+use quorate_client::{Answer, OverrideCleared, OverrideSet, OverrideState, SettingsSet, SettingsState};
+use quorate_model::{OverrideKind, OverrideTarget, ServiceName, ServiceSettings, Weight};
 use serde::Serialize;
 
 use super::{
@@ -104,27 +104,6 @@ struct ServiceSettingsView {
     protect_minimum: u16,
 }
 
-/// What `lease show` prints.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LeaseView {
-    header: HeaderView,
-    lease: HeldLeaseView,
-}
-
-/// One lease.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HeldLeaseView {
-    id: u64,
-    owner: String,
-    incarnation: u64,
-    ttl_ms: u64,
-    granted_at_ms: u64,
-    window_start: u64,
-    outcomes: u64,
-}
-
 impl View for OverrideSetView {
     fn table(&self) -> String {
         let done = if self.changed { "set" } else { "it was set already" };
@@ -159,22 +138,6 @@ impl View for SettingsView {
     fn table(&self) -> String {
         let kind = if self.customized { "set" } else { "the defaults" };
         format!("{}\n\n{kind}; {}", self.settings.lines(), self.header.line())
-    }
-}
-
-impl View for LeaseView {
-    fn table(&self) -> String {
-        let lease = &self.lease;
-        let names = ["LEASE", "OWNER", "INCARNATION", "TTL", "KEPT OUTCOMES", "FROM WRITE"];
-        let row = [
-            lease.id.to_string(),
-            or_nothing(&lease.owner),
-            lease.incarnation.to_string(),
-            format!("{} ms", lease.ttl_ms),
-            lease.outcomes.to_string(),
-            lease.window_start.to_string(),
-        ];
-        format!("{}\n\n{}", table(names, [row]), self.header.line())
     }
 }
 
@@ -223,7 +186,7 @@ impl ServiceSettingsView {
 }
 
 /// A time in the largest unit of which there is one.
-fn about(time: Duration) -> String {
+pub(super) fn about(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),
         seconds @ 1..120 => format!("{seconds} s"),
@@ -324,32 +287,9 @@ impl From<ServiceSettings> for ServiceSettingsView {
     }
 }
 
-impl From<&Answer<LeaseState>> for LeaseView {
-    fn from(answer: &Answer<LeaseState>) -> Self {
-        let LeaseState {
-            lease,
-            window_start,
-            outcomes,
-            ..
-        } = &answer.value;
-        Self {
-            header: (&answer.header).into(),
-            lease: HeldLeaseView {
-                id: lease.id.get(),
-                owner: lease.owner.as_ref().map(Owner::to_string).unwrap_or_default(),
-                incarnation: lease.incarnation.get(),
-                ttl_ms: lease.ttl.as_ms(),
-                granted_at_ms: lease.granted_at_ms,
-                window_start: window_start.get(),
-                outcomes: *outcomes,
-            },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use quorate_model::{Incarnation, InstanceKey, Lease, LeaseId, LeaseTtl, OverrideSpec, Revision, Sequence};
+    use quorate_model::{InstanceKey, OverrideSpec, Revision};
 
     use super::{super::tests::*, *};
 
@@ -405,22 +345,6 @@ mod tests {
             "service-show",
             &SettingsView::from(&answer(SettingsState { settings, customized })),
         );
-    }
-
-    #[test]
-    fn lease_show_prints_the_lease_and_what_is_kept_for_it() {
-        let state = LeaseState {
-            lease: Lease {
-                id: LeaseId::new(41),
-                owner: Some("pod-7".parse().unwrap()),
-                incarnation: Incarnation::try_from(9).unwrap(),
-                ttl: LeaseTtl::default(),
-                granted_at_ms: 1_760_000_000_000,
-            },
-            window_start: Sequence::FIRST,
-            outcomes: 3,
-        };
-        check("lease-show", &LeaseView::from(&answer(state)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::{
     View,
+    guard::GuardView,
     json::{
         ChangedView, DeregisteredView, EndpointView, HeaderView, InstanceView, InstancesView, MemberView, PickedView,
         RegisteredView, ServicesView, StatusView,
@@ -11,7 +12,7 @@ use super::{
 };
 
 /// The names of the columns of instances.
-const INSTANCE_NAMES: [&str; 11] = [
+const INSTANCE_NAMES: [&str; 12] = [
     "ID",
     "ENDPOINTS",
     "VERSION",
@@ -19,6 +20,7 @@ const INSTANCE_NAMES: [&str; 11] = [
     "WEIGHT",
     "HEALTH",
     "AVAILABILITY",
+    "LIVENESS",
     "OVERRIDES",
     "TAGS",
     "METADATA",
@@ -34,8 +36,13 @@ impl View for RegisteredView {
             header,
             generation,
             change,
+            lease_id,
         } = self;
-        format!("{change}, generation {generation}; {}", header.line())
+        let lease = match lease_id {
+            0 => String::new(),
+            id => format!(", lease {id}"),
+        };
+        format!("{change}, generation {generation}{lease}; {}", header.line())
     }
 }
 
@@ -60,7 +67,10 @@ impl View for DeregisteredView {
 impl View for InstancesView {
     fn table(&self) -> String {
         let table = table(INSTANCE_NAMES, self.instances.iter().map(InstanceView::row));
-        with_summary(&table, &counted(self.instances.len() as u64, "instance"), &self.header)
+        let count = counted(self.instances.len() as u64, "instance");
+        let mut lines = vec![with_summary(&table, &count, &self.header)];
+        lines.extend(self.guards.iter().map(GuardView::line));
+        lines.join("\n")
     }
 }
 
@@ -143,14 +153,18 @@ impl HeaderView {
         let staleness = self
             .staleness_ms
             .map_or(String::new(), |ms| format!(", at most {ms} ms behind"));
-        format!("revision {revision} from member {member_id}, {role}{staleness}")
+        let guards = match self.guards_raised {
+            0 => String::new(),
+            raised => format!(", {} raised", counted(raised.into(), "guard")),
+        };
+        format!("revision {revision} from member {member_id}, {role}{staleness}{guards}")
     }
 }
 
 // === impl InstanceView ===
 
 impl InstanceView {
-    fn row(&self) -> [String; 11] {
+    fn row(&self) -> [String; 12] {
         let endpoints = self.endpoints.iter().map(EndpointView::text);
         let metadata = self
             .metadata
@@ -164,6 +178,7 @@ impl InstanceView {
             self.weight.to_string(),
             self.health.to_owned(),
             self.availability.to_owned(),
+            self.liveness.to_owned(),
             listed(self.overrides.iter().map(ToString::to_string)),
             listed(self.tags.iter().cloned()),
             listed(metadata),

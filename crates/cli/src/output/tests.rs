@@ -1,16 +1,16 @@
 //! What is printed is what scripts rely on: one golden file for each shape, written anew with
 //! `QUORATE_WRITE_GOLDEN=1` and reviewed then.
 
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, time::Duration};
 
 use quorate_client::{
-    Answer, Calling, Change, Changed, Deregistered, Header, Instances, Leader, Member, Picked, Registered, Role,
-    ServiceSummary, Status,
+    Answer, Calling, Change, Changed, Deregistered, GuardState, Header, Instances, Leader, Member, Picked, Registered,
+    Role, ServiceSummary, Status,
 };
 use quorate_model::{
-    Availability, ClusterId, Endpoints, Epoch, Found, Generation, Holder, Incarnation, Instance, InstanceKey,
-    InstanceParts, InstanceSpec, Locality, LogIndex, MemberId, Metadata, Revision, SpecParts, StateHash, Tags, Term,
-    Weight,
+    Availability, ClusterId, Endpoints, Epoch, Found, Generation, GuardCause, GuardScope, Holder, Incarnation,
+    Instance, InstanceKey, InstanceParts, InstanceSpec, LeaseId, Liveness, Locality, LogIndex, MemberId, Metadata,
+    Revision, ServiceKey, SpecParts, StateHash, Tags, Term, Weight,
 };
 
 use super::*;
@@ -43,6 +43,7 @@ fn header() -> Header {
             address: Some("127.0.0.1:7301".parse().unwrap()),
         }),
         staleness_ms: Some(0),
+        guards_raised: 0,
     }
 }
 
@@ -51,6 +52,7 @@ fn bare_header() -> Header {
     Header {
         leader: None,
         staleness_ms: None,
+        guards_raised: 2,
         ..header()
     }
 }
@@ -84,7 +86,33 @@ fn instance(id: &str, availability: Availability, parts: SpecParts) -> Found {
         modify_revision: Revision::new(42),
         generation: Generation::new(41),
         registered_at_ms: 1_760_000_000_000,
+        lease: (availability == Availability::Draining).then(|| LeaseId::new(39)),
+        lapse: None,
+        drains_until: None,
     }))
+}
+
+/// A guard of each kind of scope.
+pub(super) fn guards() -> Vec<GuardState> {
+    let scopes = [
+        GuardScope::Service(ServiceKey {
+            namespace: "default".parse().unwrap(),
+            service: "payments".parse().unwrap(),
+        }),
+        GuardScope::Zone("eu-1".parse().unwrap()),
+        GuardScope::Namespace("default".parse().unwrap()),
+        GuardScope::Cluster,
+    ];
+    let causes = GuardCause::ALL.into_iter().cycle();
+    let guard = |(scope, cause)| GuardState {
+        scope,
+        revision: Revision::new(41),
+        cause,
+        suspect: 3,
+        leased: 10,
+        remaining: Duration::from_millis(599_000),
+    };
+    scopes.into_iter().zip(causes).map(guard).collect()
 }
 
 /// One instance of which everything is told, and one of which nothing is.
@@ -110,17 +138,27 @@ fn instances() -> Vec<Found> {
     let bare = SpecParts::new(endpoints(&[("host.example", 443, None)]));
     vec![
         instance("a", Availability::Enabled, full),
-        instance("b", Availability::Draining, bare),
+        draining(instance("b", Availability::Draining, bare)),
     ]
+}
+
+/// The same, with some seconds left, and of a process of which nothing is heard.
+fn draining(mut found: Found) -> Found {
+    found.standing.drain_remaining_ms = Some(29_000);
+    found.standing.liveness = Liveness::Suspect;
+    found
 }
 
 #[test]
 fn register_prints_generation_and_change() {
-    let (generation, change) = (Generation::new(42), Change::Created);
-    check(
-        "register",
-        &RegisteredView::from(&answer(Registered { generation, change })),
-    );
+    let registered = |lease| Registered {
+        generation: Generation::new(42),
+        change: Change::Created,
+        lease,
+    };
+    check("register", &RegisteredView::from(&answer(registered(None))));
+    let kept = registered(Some(LeaseId::new(42)));
+    check("register-ttl", &RegisteredView::from(&answer(kept)));
 }
 
 #[test]
@@ -145,6 +183,7 @@ fn resolve_prints_all_that_is_known_of_an_instance() {
     let found = Instances {
         service_known: true,
         instances: instances(),
+        guards: guards()[..1].to_vec(),
     };
     check("resolve", &InstancesView::from(&answer(found)));
 }
@@ -174,6 +213,7 @@ fn what_is_not_known_is_printed_too() {
     let nothing = Instances {
         service_known: false,
         instances: Vec::new(),
+        guards: Vec::new(),
     };
     let answer = Answer {
         header: bare_header(),
@@ -187,6 +227,7 @@ fn instances_prints_what_resolve_prints() {
     let found = Instances {
         service_known: true,
         instances: instances()[1..].to_vec(),
+        guards: Vec::new(),
     };
     check("instances", &InstancesView::from(&answer(found)));
 }

@@ -1,13 +1,13 @@
-//! Verbs about what operators decide, and about leases.
+//! Verbs about what operators decide of services and instances.
 
 use super::Session;
 use crate::{
     args::{
-        LeaseArgs, LeaseShowArgs, LeaseVerb, OverrideArgs, OverrideClearArgs, OverrideListArgs, OverrideSetArgs,
-        OverrideVerb, ServiceArgs, ServiceSetArgs, ServiceShowArgs, ServiceVerb,
+        OverrideArgs, OverrideClearArgs, OverrideListArgs, OverrideSetArgs, OverrideVerb, ServiceArgs, ServiceSetArgs,
+        ServiceShowArgs, ServiceVerb,
     },
     failure::Failure,
-    output::{LeaseView, OverrideClearedView, OverrideSetView, OverridesView, SettingsSetView, SettingsView},
+    output::{OverrideClearedView, OverrideSetView, OverridesView, SettingsSetView, SettingsView},
 };
 
 pub(super) async fn overrides(session: &Session, args: &OverrideArgs) -> Result<(), Failure> {
@@ -61,11 +61,4 @@ async fn show_settings(session: &Session, args: &ServiceShowArgs) -> Result<(), 
     let client = session.client.with_consistency(args.read.consistency);
     let answer = session.answer(client.get_service_settings(&args.service)).await?;
     session.print(&SettingsView::from(&answer))
-}
-
-pub(super) async fn lease(session: &Session, args: &LeaseArgs) -> Result<(), Failure> {
-    let LeaseVerb::Show(LeaseShowArgs { id, read }) = &args.verb;
-    let client = session.client.with_consistency(read.consistency);
-    let answer = session.answer(client.get_lease(*id)).await?;
-    session.print(&LeaseView::from(&answer))
 }

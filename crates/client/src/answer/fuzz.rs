@@ -7,9 +7,9 @@ use quorate_model::{Address, Endpoint, Endpoints, Found, Instance, InstanceParts
 use quorate_proto::{cluster, registry as pb};
 
 use super::{
-    Added, Answer, Changed, CheckReported, Deregistered, GuardDropped, GuardRaised, GuardState, Instances, LeaseGranted, LeaseRevoked,
-    LeaseState, MemberList, Outcomes, OverrideCleared, OverrideSet, OverrideState, Page, Picked, Registered, Removed,
-    Renewed, ServiceSummary, SettingsSet, SettingsState, Status, Transferred,
+    Added, Answer, Changed, CheckReported, Deregistered, GuardDropped, GuardRaised, GuardState, Instances,
+    LeaseGranted, LeaseRevoked, LeaseState, MemberList, Outcomes, OverrideCleared, OverrideSet, OverrideState, Page,
+    Picked, Registered, Removed, Renewed, ServiceSummary, SettingsSet, SettingsState, Status, Transferred,
 };
 
 /// Attacks the parser of `T` from `M`, of which there are valid ones.
@@ -96,7 +96,10 @@ fn answers_to_writes() {
         changed: true
     });
     fuzz::<Answer<Changed>, _>("SetAvailabilityResponse", changed);
-    fuzz::<Answer<CheckReported>, _>("ReportCheckResponse", answers!(pb::ReportCheckResponse { changed: true }));
+    fuzz::<Answer<CheckReported>, _>(
+        "ReportCheckResponse",
+        answers!(pb::ReportCheckResponse { changed: true }),
+    );
     fuzz::<Answer<Deregistered>, _>("DeregisterResponse", answers!(pb::DeregisterResponse { existed: true }));
     fuzz::<Answer<Outcomes>, _>(
         "WriteBatchResponse",

@@ -23,8 +23,6 @@ pub struct LeaseState {
     pub window_start: Sequence,
     /// How many outcomes are kept.
     pub outcomes: u64,
-    /// How long it stays when it has lapsed.
-    pub remove_after: RemoveAfter,
     /// Whether it has lapsed.
     pub lapsed: bool,
     /// The revision at which it was granted, lapsed or revived last.
@@ -36,8 +34,6 @@ pub struct LeaseState {
     /// How long it still lives without another renewal, as far as the member that answered knows; nothing, if it has
     /// lapsed.
     pub remaining: Option<Duration>,
-    /// Whether it was made by a registration with a time to live, and goes with it.
-    pub own: bool,
 }
 
 /// A lease that was granted, now or by an earlier attempt.
@@ -168,7 +164,6 @@ impl TryFrom<pb::Lease> for LeaseState {
             },
             window_start: message.window_start.try_into().field("window_start")?,
             outcomes: message.outcomes,
-            remove_after: RemoveAfter::from_ms(message.remove_after_ms).field("remove_after_ms")?,
             lapsed: message.lapsed,
             changed_revision: Revision::new(message.changed_revision),
             instances: list::<_, Kept>("instances", message.instances)?
@@ -177,7 +172,6 @@ impl TryFrom<pb::Lease> for LeaseState {
                 .collect(),
             renewed_ago: message.renewed_ago_ms.map(Duration::from_millis),
             remaining: message.remaining_ms.map(Duration::from_millis),
-            own: message.own,
         })
     }
 }

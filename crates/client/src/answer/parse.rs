@@ -10,8 +10,8 @@ use quorate_proto::{
 };
 
 use super::{
-    Answer, Calling, Change, Changed, CheckReported, Deregistered, Header, Instances, Leader, LeaseStatus, Member, Registered, Role,
-    ServiceSummary, Status,
+    Answer, Calling, Change, Changed, CheckReported, Deregistered, Header, Instances, Leader, LeaseStatus, Member,
+    Registered, Role, ServiceSummary, Status,
 };
 
 /// A page of a listing, and where the next one begins.

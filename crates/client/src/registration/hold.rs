@@ -317,7 +317,7 @@ impl Shared {
 
     fn nothing_held(&self) -> Error {
         let why = match &*self.state.borrow() {
-            RegistrationState::Lost { why } => format!("the registration of {} is lost: {why:?}", self.id),
+            RegistrationState::Lost { why } => format!("the registration of {} is lost: {why}", self.id),
             RegistrationState::Registered { .. }
             | RegistrationState::Late { .. }
             | RegistrationState::Registering
@@ -359,8 +359,8 @@ impl Hold {
 /// Whether it makes sense to try again.
 fn judge(error: Error) -> Failed {
     let is_final = match &error {
-        // There may be room again.
-        Error::Refused { reason, .. } => *reason != Reason::LimitExceeded,
+        // There may be room again; and a lease that has lapsed before it kept anything is followed by another one.
+        Error::Refused { reason, .. } => !matches!(reason, Reason::LimitExceeded | Reason::LeaseLapsed),
         Error::InvalidArgument { .. } => true,
         Error::Unavailable { .. }
         | Error::Deadline { .. }

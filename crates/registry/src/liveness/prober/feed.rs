@@ -25,7 +25,11 @@ pub(super) async fn run<Q: Quorum>(own: MemberId, quorum: Q, lists: watch::Sende
             lists.send_replace(Arc::new(next));
         }
         before = view;
-        if quorum.wait_applied(LogIndex::new(before.applied().get() + 1)).await.is_err() {
+        if quorum
+            .wait_applied(LogIndex::new(before.applied().get() + 1))
+            .await
+            .is_err()
+        {
             // The member stops, and this task with it.
             return std::future::pending().await;
         }
