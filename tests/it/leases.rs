@@ -1,5 +1,9 @@
 //! Leases on real processes: what is renewed lives, what is not lapses in time, whatever becomes of leaders.
 
+mod guarded;
+mod pauses;
+mod races;
+
 use std::time::{Duration, Instant};
 
 use quorate_client::{Client, LeaseOptions, Lifetime, RegisterOptions};

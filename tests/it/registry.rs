@@ -1,6 +1,6 @@
 //! What the registry promises to those who register and resolve, over the wire, against three members.
 
-use quorate_client::{Change, Client, Error, Lifetime, Reason, RegisterOptions};
+use quorate_client::{Change, Client, Error, Reason, RegisterOptions};
 use quorate_model::{
     Availability, Consistency, Filter, Found, Incarnation, Include, InstancePatch, Metadata, Patch, Selectors,
     SpecParts, Tags, Takeover, Weight,

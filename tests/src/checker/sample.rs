@@ -291,12 +291,12 @@ fn effect(mutated: Mutated) -> Effect {
                 quorate_state::Change::Restarted | quorate_state::Change::TakenOver => Change::Replaced,
             },
         },
-        Mutated::Updated { generation, effect, .. } | Mutated::AvailabilitySet { generation, effect, .. } => {
-            Effect::Changed {
-                generation: generation.get(),
-                changed: is_changed(effect),
-            }
-        }
+        Mutated::Updated { generation, effect, .. }
+        | Mutated::AvailabilitySet { generation, effect, .. }
+        | Mutated::CheckReported { generation, effect, .. } => Effect::Changed {
+            generation: generation.get(),
+            changed: is_changed(effect),
+        },
         Mutated::Deregistered { existed } => Effect::Deregistered { existed },
     }
 }

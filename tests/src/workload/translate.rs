@@ -260,6 +260,7 @@ mod tests {
             lease: None,
             lapse: None,
             drains_until: None,
+            checks: Box::default(),
         }))
     }
 
