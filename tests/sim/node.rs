@@ -1,14 +1,20 @@
 //! A simulated host, and the real node that runs on it.
 
 use std::{
-    io,
+    future, io,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use quorate_consensus::runtime::{Gate, Rate, World};
+use futures::future::BoxFuture;
+use quorate_consensus::{
+    BoxIo,
+    runtime::{Gate, Rate, World},
+};
 use quorate_model::{Clock, MemberId};
+use quorate_registry::Dial;
 use quorate_server::{Config, ConfigOverrides, Disk, Node, Parts, Runtimes};
 use quorate_storage::MemoryDisk;
 use rand::{SeedableRng as _, rngs::StdRng};
@@ -78,6 +84,20 @@ struct NodeClock {
     /// What it showed when the node began: no two nodes agree on it.
     origin: Duration,
     rate: Rate,
+}
+
+/// Reaches nothing: no instance of a simulation is probed.
+#[derive(Debug)]
+struct NothingToProbe;
+
+impl Dial for NothingToProbe {
+    fn resolve(&self, _host: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        Box::pin(future::ready(Err(io::ErrorKind::NotFound.into())))
+    }
+
+    fn connect(&self, _address: SocketAddr) -> BoxFuture<'static, io::Result<BoxIo>> {
+        Box::pin(future::ready(Err(io::ErrorKind::ConnectionRefused.into())))
+    }
 }
 
 // === impl Host ===
@@ -213,6 +233,7 @@ impl Host {
             client_door: Box::new(Door::open(CLIENT_PORT, &self.gate).await?),
             peer_door: Box::new(Door::open(PEER_PORT, &self.gate).await?),
             connector: Arc::new(Wire::new(self.gate.clone(), self.relay.clone())),
+            dial: Arc::new(NothingToProbe),
             clock: Arc::new(NodeClock {
                 began: Instant::now(),
                 origin: Duration::from_secs(self.seed % 100_000),
