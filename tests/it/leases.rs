@@ -1,5 +1,6 @@
 //! Leases on real processes: what is renewed lives, what is not lapses in time, whatever becomes of leaders.
 
+mod at_scale;
 mod guarded;
 mod pauses;
 mod races;

@@ -133,7 +133,9 @@ async fn settle_one(client: &Client, of: &str, place: usize, ttl: Duration) -> H
         lifetime: Lifetime::Lease(lease),
         ..registration(parts(80))
     };
-    let registered = client.register(&service(of), &id(&format!("holder-{place}")), kept).await;
+    let registered = client
+        .register(&service(of), &id(&format!("holder-{place}")), kept)
+        .await;
     let generation = registered.expect("an instance is registered").value.generation;
     Held { lease, generation }
 }

@@ -36,7 +36,10 @@ async fn an_answer_does_not_collapse_when_most_holders_fall_silent_and_is_whole_
         let answer = answer(&client).await;
         least = least.min(answer.value.instances.len());
         let suspect = count(&answer, Liveness::Suspect);
-        ensure(suspect + (HOLDERS - answer.value.instances.len()) == SILENT, format!("{suspect} are"))
+        ensure(
+            suspect + (HOLDERS - answer.value.instances.len()) == SILENT,
+            format!("{suspect} are"),
+        )
     })
     .await;
     // For as long as nobody would wait any more.
@@ -49,7 +52,10 @@ async fn an_answer_does_not_collapse_when_most_holders_fall_silent_and_is_whole_
     }
     assert!(least >= ANSWERED_LEAST, "an answer shrank to {least}");
     let guards = client.list_guards().await.unwrap().value;
-    assert!(guards.iter().any(|guard| matches!(guard.scope, GuardScope::Service(_))), "{guards:?}");
+    assert!(
+        guards.iter().any(|guard| matches!(guard.scope, GuardScope::Service(_))),
+        "{guards:?}"
+    );
     cluster.converge(SETTLED_WITHIN).await;
 
     holders.speak();
@@ -79,5 +85,8 @@ async fn an_answer_does_not_collapse_when_most_holders_fall_silent_and_is_whole_
         ensure(answered == HOLDERS - 3, format!("{answered} are answered"))
     })
     .await;
-    assert!(died.elapsed() >= TTL / 2, "they had been renewed a third of the TTL before, at most");
+    assert!(
+        died.elapsed() >= TTL / 2,
+        "they had been renewed a third of the TTL before, at most"
+    );
 }

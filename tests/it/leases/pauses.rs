@@ -57,7 +57,11 @@ async fn nothing_lapses_while_members_do_not_run() {
     tokio::time::sleep_until(resumes).await;
     followers.iter().for_each(|member| member.resume());
     nothing_has_lapsed(&holders, "there was no quorum").await;
-    figure(format!("renewals answered over three outages of {:?}: {}", 2 * TTL, holders.seen().answered));
+    figure(format!(
+        "renewals answered over three outages of {:?}: {}",
+        2 * TTL,
+        holders.seen().answered
+    ));
 }
 
 #[tokio::test]
@@ -82,7 +86,9 @@ async fn wall_clocks_decide_nothing_about_leases() {
     let clocks: Vec<WallClock> = cluster
         .members()
         .iter()
-        .map(|member| WallClock::new(cluster.files(), &format!("member-{}", member.number())).expect("faketime is here"))
+        .map(|member| {
+            WallClock::new(cluster.files(), &format!("member-{}", member.number())).expect("faketime is here")
+        })
         .collect();
     for (member, clock) in cluster.members().iter().zip(&clocks) {
         member.surround(clock.surroundings());

@@ -34,7 +34,9 @@ async fn ten_thousand_late_deeds_of_old_processes_have_no_effect() {
         refused += raced.unwrap();
     }
     let tried = INSTANCES as u64 * ROUNDS * DEEDS as u64;
-    figure(format!("{tried} late deeds, {refused} refused, the others came before the restart"));
+    figure(format!(
+        "{tried} late deeds, {refused} refused, the others came before the restart"
+    ));
     assert!(refused >= tried / 2, "the old process was hardly ever late");
 }
 
