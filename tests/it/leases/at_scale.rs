@@ -249,6 +249,7 @@ async fn p99(client: &Client, time: Duration) -> Duration {
     for lane in 0..8_u64 {
         let client = client.clone();
         lanes.spawn(async move {
+            let (service, id) = (service("latency"), id(&format!("lane-{lane}")));
             let mut times = Vec::new();
             let mut run = 0;
             while Instant::now() < until {
@@ -256,9 +257,7 @@ async fn p99(client: &Client, time: Duration) -> Duration {
                 let mut parts = parts(80);
                 parts.holder.incarnation = Incarnation::try_from(run).ok();
                 let begun = Instant::now();
-                let registered =
-                    client.register(&service("latency"), &id(&format!("lane-{lane}")), registration(parts));
-                registered.await.unwrap();
+                client.register(&service, &id, registration(parts)).await.unwrap();
                 times.push(begun.elapsed());
             }
             times
