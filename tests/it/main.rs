@@ -20,6 +20,7 @@ mod flips;
 mod full_disk;
 mod grpc;
 mod judged;
+mod kept;
 mod leases;
 mod links;
 mod members_change;

@@ -11,8 +11,8 @@ use tokio::{
 
 use crate::{
     Error,
+    peers::{Etcd, Peer, Quorate, Target},
     processes::{Usage, rss_mib},
-    target::{Etcd, Peer, Quorate, Target},
 };
 
 mod grants;

@@ -7,9 +7,9 @@
 mod error;
 mod hold;
 mod latencies;
+mod peers;
 mod processes;
-mod target;
 
 pub use error::Error;
 pub use hold::{Figures, FindMax, HoldPlan, find_max, hold};
-pub use target::Peer;
+pub use peers::Peer;

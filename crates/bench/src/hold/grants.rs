@@ -8,12 +8,12 @@ use std::sync::{
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::HoldPlan;
-use crate::target::Target;
+use crate::peers::Target;
 
 /// Requests under way at each server.
 const UNDER_WAY: usize = 64;
 
-/// Leases that are registered with in one request.
+/// Leases that are registered with in one request, at most.
 const REGISTERED_TOGETHER: usize = 500;
 
 /// Tries at one lease, through one server after the other.
@@ -83,7 +83,12 @@ impl<T: Target> Worker<T> {
     async fn run(self) -> Result<Vec<u64>, String> {
         let mut all = Vec::new();
         // One at a time, unless they are registered with as well: that is done for several together.
-        let step = if self.plan.register { REGISTERED_TOGETHER } else { 1 };
+        let share = self.plan.leases / self.target.doors() / UNDER_WAY;
+        let step = if self.plan.register {
+            share.clamp(1, REGISTERED_TOGETHER)
+        } else {
+            1
+        };
         loop {
             let behind = self.next.fetch_add(step, Ordering::Relaxed);
             let count = step.min(self.end.saturating_sub(behind));

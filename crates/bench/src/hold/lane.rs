@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     latencies::Latencies,
-    target::{Answered, Renewing, Target},
+    peers::{Answered, Renewing, Target},
 };
 
 /// How far the frames are apart: few enough to be full, and enough to spread the load.

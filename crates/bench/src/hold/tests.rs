@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::target::{Answered, Renewing};
+use crate::peers::{Answered, Renewing};
 
 /// Servers in memory.
 #[derive(Default)]

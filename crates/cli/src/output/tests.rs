@@ -89,6 +89,7 @@ fn instance(id: &str, availability: Availability, parts: SpecParts) -> Found {
         lease: (availability == Availability::Draining).then(|| LeaseId::new(39)),
         lapse: None,
         drains_until: None,
+        checks: Box::default(),
     }))
 }
 

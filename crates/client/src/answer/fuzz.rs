@@ -59,6 +59,10 @@ fn instance() -> impl Strategy<Value = pb::Instance> {
             modify_revision: quorate_model::Revision::new(number),
             generation: quorate_model::Generation::new(number),
             registered_at_ms: number,
+            lease: Some(quorate_model::LeaseId::new(number)),
+            lapse: None,
+            drains_until: None,
+            checks: Box::default(),
         });
         pb::Instance::from(&Found::undisturbed(instance))
     })

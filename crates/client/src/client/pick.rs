@@ -77,6 +77,10 @@ mod tests {
             modify_revision: Revision::new(1),
             generation: Generation::new(1),
             registered_at_ms: 0,
+            lease: None,
+            lapse: None,
+            drains_until: None,
+            checks: Box::default(),
         }))
     }
 
