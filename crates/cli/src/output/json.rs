@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use quorate_client::{
-    Answer, Changed, Deregistered, Header, Instances, Member, Picked, Registered, ServiceSummary, Status,
+    Answer, Changed, Deregistered, Header, Instances, LeaseStatus, Member, Picked, Registered, ServiceSummary, Status,
 };
 use quorate_model::{Endpoint, Found, Incarnation, LeaseId, LogIndex, OverrideKind};
 use serde::Serialize;
@@ -145,6 +145,20 @@ pub(crate) struct StatusView {
     pub(super) members: Vec<MemberView>,
     pub(super) read_only: String,
     pub(super) free_disk_bytes: Option<u64>,
+    pub(super) leases: LeaseStatusView,
+}
+
+/// How a member keeps leases.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LeaseStatusView {
+    pub(super) leases: u64,
+    pub(super) lapsed: u64,
+    pub(super) armed: bool,
+    pub(super) complete: bool,
+    renewals: u64,
+    uncounted_ms: u64,
+    resets: u64,
 }
 
 /// One member.
@@ -302,6 +316,21 @@ impl From<&Answer<Status>> for StatusView {
             members: status.members.iter().map(MemberView::from).collect(),
             read_only: status.read_only.clone().unwrap_or_default(),
             free_disk_bytes: status.free_disk_bytes,
+            leases: (&status.leases).into(),
+        }
+    }
+}
+
+impl From<&LeaseStatus> for LeaseStatusView {
+    fn from(status: &LeaseStatus) -> Self {
+        Self {
+            leases: status.leases,
+            lapsed: status.lapsed,
+            armed: status.armed,
+            complete: status.complete,
+            renewals: status.renewals,
+            uncounted_ms: u64::try_from(status.uncounted.as_millis()).unwrap_or(u64::MAX),
+            resets: status.resets,
         }
     }
 }

@@ -6,8 +6,8 @@ use super::{
     View,
     guard::GuardView,
     json::{
-        ChangedView, DeregisteredView, EndpointView, HeaderView, InstanceView, InstancesView, MemberView, PickedView,
-        RegisteredView, ServicesView, StatusView,
+        ChangedView, DeregisteredView, EndpointView, HeaderView, InstanceView, InstancesView, LeaseStatusView,
+        MemberView, PickedView, RegisteredView, ServicesView, StatusView,
     },
 };
 
@@ -117,7 +117,12 @@ impl View for StatusView {
             self.applied_index,
             self.state_hash,
         );
-        format!("{members}\n{state}{}\n{}", self.disk_lines(), self.header.line())
+        let leases = self.leases.line();
+        format!(
+            "{members}\n{state}\n{leases}{}\n{}",
+            self.disk_lines(),
+            self.header.line()
+        )
     }
 }
 
@@ -132,6 +137,19 @@ impl StatusView {
         let read_only = Some(&self.read_only).filter(|reason| !reason.is_empty());
         let read_only = read_only.map(|reason| format!("\nread-only: {reason}"));
         free.unwrap_or_default() + &read_only.unwrap_or_default()
+    }
+}
+
+// === impl LeaseStatusView ===
+
+impl LeaseStatusView {
+    fn line(&self) -> String {
+        let known = match (self.armed, self.complete) {
+            (true, _) => "watched over here",
+            (false, true) => "known here",
+            (false, false) => "not all renewals known here yet",
+        };
+        format!("{}, {} lapsed; {known}", counted(self.leases, "lease"), self.lapsed)
     }
 }
 

@@ -4,8 +4,8 @@
 use std::{env, fs, path::Path, time::Duration};
 
 use quorate_client::{
-    Answer, Calling, Change, Changed, Deregistered, GuardState, Header, Instances, Leader, Member, Picked, Registered,
-    Role, ServiceSummary, Status,
+    Answer, Calling, Change, Changed, Deregistered, GuardState, Header, Instances, Leader, LeaseStatus, Member, Picked,
+    Registered, Role, ServiceSummary, Status,
 };
 use quorate_model::{
     Availability, ClusterId, Endpoints, Epoch, Found, Generation, GuardCause, GuardScope, Holder, Incarnation,
@@ -111,7 +111,7 @@ pub(super) fn guards() -> Vec<GuardState> {
         cause,
         suspect: 3,
         leased: 10,
-        remaining: Duration::from_millis(599_000),
+        remaining: Duration::from_secs(599),
     };
     scopes.into_iter().zip(causes).map(guard).collect()
 }
@@ -267,6 +267,15 @@ fn status_prints_the_member_and_its_cluster() {
         members: vec![member(1, true, Some(43)), member(2, true, None), member(3, false, None)],
         read_only: Some("on member 2, there is too little".to_owned()),
         free_disk_bytes: Some(5 << 30),
+        leases: LeaseStatus {
+            leases: 3,
+            lapsed: 1,
+            armed: false,
+            complete: true,
+            renewals: 1_000,
+            uncounted: Duration::from_millis(1_500),
+            resets: 0,
+        },
     };
     check("status", &StatusView::from(&answer(status)));
 }

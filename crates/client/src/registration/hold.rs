@@ -226,7 +226,8 @@ impl Shared {
             return Ok(());
         };
         // To register over a later run of the same owner would push it aside: who comes back late gives way.
-        match self.found(Consistency::Linearizable).await {
+        let confirmed = self.client.with_consistency(Consistency::Linearizable);
+        match self.found(&confirmed).await {
             Ok(Some(found)) if found.generation() != before.generation => {
                 return Err(Failed::ForGood(before.lost_to(&found)));
             }
@@ -269,7 +270,7 @@ impl Shared {
 
     /// Why the registration is lost, if it is: nothing while it is ours, or cannot be found out.
     async fn look(&self, hold: &Hold) -> Option<Lost> {
-        match self.found(self.client.consistency()).await {
+        match self.found(&self.client).await {
             // What is older than ours is not the last word.
             Ok(Some(found)) if found.generation() > hold.generation => Some(hold.lost_to(&found)),
             Ok(Some(_)) | Err(_) => None,
@@ -281,8 +282,7 @@ impl Shared {
         }
     }
 
-    async fn found(&self, consistency: Consistency) -> Result<Option<Found>, Error> {
-        let client = self.client.with_consistency(consistency);
+    async fn found(&self, client: &Client) -> Result<Option<Found>, Error> {
         match client.get_instance(&self.service, &self.id).await {
             Ok(answer) => Ok(Some(answer.value)),
             Err(Error::Refused {
