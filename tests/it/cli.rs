@@ -7,6 +7,7 @@ use serde_json::Value;
 const HEADER: &[&str] = &[
     "clusterId",
     "epoch",
+    "guardsRaised",
     "leaderAddress",
     "leaderId",
     "memberId",
@@ -19,11 +20,14 @@ const HEADER: &[&str] = &[
 const INSTANCE: &[&str] = &[
     "availability",
     "createRevision",
+    "drainRemainingMs",
     "endpoints",
     "generation",
     "health",
     "id",
     "incarnation",
+    "leaseId",
+    "liveness",
     "metadata",
     "modifyRevision",
     "namespace",
@@ -36,6 +40,24 @@ const INSTANCE: &[&str] = &[
     "version",
     "weight",
     "zone",
+];
+
+/// The fields of every lease.
+const LEASE: &[&str] = &[
+    "changedRevision",
+    "grantedAtMs",
+    "id",
+    "incarnation",
+    "instances",
+    "lapsed",
+    "outcomes",
+    "own",
+    "owner",
+    "remainingMs",
+    "removeAfterMs",
+    "renewedAgoMs",
+    "ttlMs",
+    "windowStart",
 ];
 
 #[tokio::test]
@@ -57,14 +79,14 @@ async fn an_instance_is_registered_found_drained_and_taken_out() {
         "--owner=pod-1",
     ];
     let answer = json(&cluster, &register).await;
-    assert_fields(&answer, &["change", "generation", "header"]);
+    assert_fields(&answer, &["change", "generation", "header", "leaseId"]);
     assert_fields(&answer["header"], HEADER);
     assert_eq!(answer["change"], "created");
     assert_eq!(answer["generation"], answer["header"]["revision"]);
     assert_eq!(json(&cluster, &register).await["change"], "unchanged");
 
     let found = json(&cluster, &["resolve", "web"]).await;
-    assert_fields(&found, &["header", "instances", "serviceKnown"]);
+    assert_fields(&found, &["guards", "header", "instances", "serviceKnown"]);
     assert_fields(&found["header"], HEADER);
     let instance = &found["instances"][0];
     assert_fields(instance, INSTANCE);
@@ -233,6 +255,7 @@ async fn status_shows_the_members_as_json_and_as_a_table() {
             "header",
             "instances",
             "lastLogIndex",
+            "leases",
             "members",
             "readOnly",
             "ready",
@@ -285,8 +308,6 @@ async fn what_is_not_there_ends_with_three_and_what_is_refused_with_one() {
     }
 
     let register = ["register", "s", "--id=i", "--address=10.0.0.1", "--port=80"];
-    let ttl: Vec<&str> = register.iter().copied().chain(["--ttl=15s"]).collect();
-    cluster.run(&ttl).await.exited_with(1);
     let owned = |owner| register.iter().copied().chain([owner]).collect::<Vec<_>>();
     cluster.run_ok(&owned("--owner=one")).await;
     cluster.run(&owned("--owner=two")).await.exited_with(1).said(&["one"]);
@@ -371,4 +392,69 @@ fn assert_fields(object: &Value, expected: &[&str]) {
         .collect();
     found.sort_unstable();
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn what_is_registered_for_a_time_has_a_lease_of_its_own_that_is_shown() {
+    let cluster = Cluster::start(3).await;
+    let register = [
+        "register",
+        "web",
+        "--id=a",
+        "--address=10.0.0.1",
+        "--port=80",
+        "--ttl=15s",
+    ];
+    let registered = json(&cluster, &register).await;
+    let lease = registered["leaseId"].to_string();
+    let shown = json(&cluster, &["lease", "show", &lease]).await;
+    assert_fields(&shown, &["header", "lease"]);
+    assert_fields(&shown["lease"], LEASE);
+    assert_eq!(shown["lease"]["instances"][0]["id"], "a");
+    assert_eq!(shown["lease"]["own"], true);
+    let listed = json(&cluster, &["lease", "list"]).await;
+    assert_fields(&listed, &["header", "leases"]);
+    assert_eq!(listed["leases"][0]["id"], shown["lease"]["id"]);
+    let lapsed = json(&cluster, &["lease", "list", "--lapsed"]).await;
+    assert_eq!(lapsed["leases"], Value::Array(Vec::new()));
+    cluster.run(&["lease", "show", "1"]).await.exited_with(3);
+    let draining = json(&cluster, &["drain", "web", "--id=a", "--for=30s"]).await;
+    assert_eq!(draining["changed"], true);
+    let found = json(&cluster, &["instances", "web"]).await;
+    assert_eq!(found["instances"][0]["liveness"], "live");
+    assert!(
+        found["instances"][0]["drainRemainingMs"].as_u64() <= Some(30_000),
+        "{found}"
+    );
+}
+
+#[tokio::test]
+async fn guards_are_raised_listed_and_dropped() {
+    let cluster = Cluster::start(3).await;
+    for (flags, kind) in [
+        (&["--service=web"][..], "service"),
+        (&["--zone=eu-1"], "zone"),
+        (&["--of-namespace"], "namespace"),
+        (&["--cluster"], "cluster"),
+    ] {
+        let raised = json(&cluster, &[&["guard", "raise", "--for=5m"], flags].concat()).await;
+        assert_fields(&raised, &["changed", "header"]);
+        assert_eq!(
+            (&raised["changed"], &raised["header"]["guardsRaised"]),
+            (&Value::Bool(true), &Value::from(1))
+        );
+        let listed = json(&cluster, &["guard", "list"]).await;
+        assert_fields(&listed, &["guards", "header"]);
+        let guard = &listed["guards"][0];
+        assert_fields(
+            guard,
+            &["cause", "leased", "remainingMs", "revision", "scope", "suspect"],
+        );
+        assert_fields(&guard["scope"], &["cluster", "namespace", "service", "zone"]);
+        assert!(!guard["scope"][kind].is_null(), "{guard}");
+        assert_eq!(guard["cause"], "operator");
+        let drop = [&["guard", "drop"], flags].concat();
+        assert_eq!(json(&cluster, &drop).await["existed"], true);
+        cluster.run(&drop).await.exited_with(3).said(&["no guard is raised"]);
+    }
 }
