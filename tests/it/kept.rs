@@ -15,13 +15,18 @@ const TTL: Duration = Duration::from_secs(4);
 /// A client that is told of this member, and learns of the others.
 fn client(member: &Member) -> Client {
     let door = member.doors().client.try_into().expect("a port that is not 0");
-    Client::builder().endpoints([door]).build().unwrap()
+    Client::builder()
+        .endpoints([door])
+        .build()
+        .expect("a client with an endpoint")
 }
 
 async fn open(client: &Client, owner: &str) -> Registration {
     let builder = client.registration(service("web"), id("a"), registration(parts(80)));
-    let builder = builder.owner(owner.parse().unwrap()).ttl(TTL.try_into().unwrap());
-    builder.open().await.unwrap()
+    let owner = owner.parse().expect("a valid owner");
+    let ttl = TTL.try_into().expect("a time to live within the limits");
+    let opened = builder.owner(owner).ttl(ttl).open().await;
+    opened.expect("the id is free, or its owner's")
 }
 
 fn now(registration: &Registration) -> RegistrationState {
@@ -29,17 +34,19 @@ fn now(registration: &Registration) -> RegistrationState {
 }
 
 fn lease_of(registration: &Registration) -> LeaseId {
-    match now(registration) {
-        RegistrationState::Registered { lease, .. } => lease,
-        state => panic!("{state:?}"),
-    }
+    let state = now(registration);
+    let RegistrationState::Registered { lease, .. } = state else {
+        panic!("{state:?}")
+    };
+    lease
 }
 
 /// Waits for a state.
 async fn comes_to(registration: &Registration, is_so: impl FnMut(&RegistrationState) -> bool) -> RegistrationState {
     let mut state = registration.state();
     let waiting = tokio::time::timeout(SETTLED_WITHIN, state.wait_for(is_so));
-    waiting.await.expect("it comes to pass in time").unwrap().clone()
+    let told = waiting.await.expect("it comes to pass in time");
+    told.expect("the registration is there").clone()
 }
 
 /// How many instances of `web` there are in a default answer that misses nothing.
