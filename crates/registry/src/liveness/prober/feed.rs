@@ -100,3 +100,6 @@ fn targets(own: MemberId, probers: &Probers, service: &Service) -> Vec<Target> {
     }
     targets
 }
+
+#[cfg(test)]
+mod tests;
