@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use quorate_consensus::{Applied, ProposeError, ReadIndexError, Stopping};
-use quorate_model::{Clock, ClusterId, Epoch, LogIndex, LogTime, MemberId, Revision};
+use quorate_model::{Clock, ClusterId, Epoch, Leadership, LogIndex, LogTime, MemberId, Revision};
 use quorate_state::{Command, Outcome, Position, State};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -157,6 +157,7 @@ impl Script {
         let at = Position {
             index: LogIndex::new(index),
             time: *self.shared.log_time.borrow(),
+            leadership: Leadership::NONE,
         };
         self.shared.state.lock().unwrap().apply(at, command).0
     }

@@ -124,8 +124,7 @@ impl Catalog {
         before: &'a Self,
     ) -> impl Iterator<Item = (&'a ServiceKey, Option<&'a Arc<Service>>)> {
         before.services.diff(&self.services).map(|change| match change {
-            DiffItem::Add(key, new) => (key, Some(new)),
-            DiffItem::Update { new: (key, new), .. } => (key, Some(new)),
+            DiffItem::Add(key, new) | DiffItem::Update { new: (key, new), .. } => (key, Some(new)),
             DiffItem::Remove(key, _) => (key, None),
         })
     }
@@ -217,6 +216,7 @@ mod tests {
             lease: None,
             lapse: None,
             drains_until: None,
+            checks: Box::default(),
         }))
     }
 

@@ -10,9 +10,9 @@ use proptest::{
 use quorate_model::{
     Address, Availability, Check, CheckOutput, CheckState, Checks, Consistency, Endpoint, Endpoints, Epoch, Filter,
     Found, Generation, GrpcProbe, Health, Holder, HttpMethod, HttpProbe, HttpProbeParts, Incarnation, Include,
-    Instance, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, InvalidValue, Locality, MaxStaleness, Metadata,
-    OverrideKind, Pace, PaceParts, Patch, Policy, Port, Probe, ProbeHeaders, Revision, Selectors, SpecParts,
-    StatusRange, Tags, Tls, Vantage, Verdict, Weight, limits,
+    Instance, InstanceKey, InstanceParts, InstancePatch, InstanceSpec, InvalidValue, LeaseId, Liveness, Locality,
+    MaxStaleness, Metadata, OverrideKind, Pace, PaceParts, Patch, Policy, Port, Probe, ProbeHeaders, Revision,
+    Selectors, SpecParts, StatusRange, Tags, Tls, Vantage, Verdict, Weight, limits,
 };
 
 use crate::request::{Choice, ResolvePage};
@@ -219,8 +219,7 @@ pub(crate) fn output() -> impl Strategy<Value = CheckOutput> {
 
 /// The state of a check as a message can tell of it: without the votes.
 pub(crate) fn check_state() -> impl Strategy<Value = (Check, CheckState)> {
-    let health = proptest::sample::select(&[Health::Passing, Health::Warning, Health::Critical, Health::Unknown][..]);
-    (check(), health, output()).prop_map(|(check, health, output)| {
+    (check(), health(), output()).prop_map(|(check, health, output)| {
         let state = CheckState {
             health,
             output,
@@ -259,25 +258,56 @@ pub(crate) fn consistency() -> impl Strategy<Value = Consistency> {
 /// An instance as a message can tell of it: how it stands, and nothing of what lies below an override.
 pub(crate) fn found() -> impl Strategy<Value = Found> {
     let kinds = vec(proptest::sample::select(OverrideKind::ALL.as_slice()), 0..3);
-    (instance(), kinds).prop_map(|(instance, kinds)| {
+    let liveness = [
+        Liveness::Persistent,
+        Liveness::Live,
+        Liveness::Suspect,
+        Liveness::Lapsed,
+    ];
+    let standing = (
+        kinds,
+        proptest::sample::select(liveness.to_vec()),
+        option::of(any::<u64>()),
+    );
+    (instance(), standing).prop_map(|(instance, (kinds, liveness, drain_remaining_ms))| {
         let mut found = Found::undisturbed(instance);
         found.standing.overrides = kinds.into_iter().collect();
+        found.standing.liveness = liveness;
+        found.standing.drain_remaining_ms = drain_remaining_ms;
         found
     })
 }
 
+/// What a message tells of an instance: not when its lease has lapsed, until when it drains, and who has found what.
 fn instance() -> impl Strategy<Value = Instance> {
-    (key(), spec(), availability(), any::<[u64; 4]>()).prop_map(|(key, spec, availability, numbers)| {
+    let lease = option::of((1..=u64::MAX).prop_map(LeaseId::new));
+    let found = vec((health(), output()), 8);
+    let parts = (key(), spec(), availability(), any::<[u64; 4]>(), lease, found);
+    parts.prop_map(|(key, spec, availability, numbers, lease, found)| {
+        let states = found.into_iter().take(spec.checks().len());
+        let states = states.map(|(health, output)| CheckState {
+            health,
+            output,
+            ..CheckState::unknown()
+        });
         Instance::new(InstanceParts {
             key,
+            checks: states.collect(),
             spec,
             availability,
             create_revision: Revision::new(numbers[0]),
             modify_revision: Revision::new(numbers[1]),
             generation: Generation::new(numbers[2]),
             registered_at_ms: numbers[3],
+            lease,
+            lapse: None,
+            drains_until: None,
         })
     })
+}
+
+fn health() -> impl Strategy<Value = Health> {
+    proptest::sample::select(&[Health::Passing, Health::Warning, Health::Critical, Health::Unknown][..])
 }
 
 pub(crate) fn patch() -> impl Strategy<Value = InstancePatch> {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use proptest::prelude::*;
-use quorate_model::{InstanceKey, SpecParts};
+use quorate_model::{InstanceKey, LeaseId, LeaseTtl, SpecParts};
 
 use super::*;
 use crate::{

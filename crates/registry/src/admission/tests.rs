@@ -29,6 +29,7 @@ fn register(id: usize) -> Command {
         key: key(id),
         spec: InstanceSpec::new(SpecParts::new(endpoints)).unwrap(),
         takeover: Takeover::Forbidden,
+        lifetime: quorate_model::Lifetime::Persistent,
         registered_at_ms: 0,
     })
 }

@@ -46,7 +46,7 @@ fn check(state: &State, mutation: &Mutation) -> Result<(), Rejection> {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use quorate_model::{Endpoint, InstanceKey, InstanceSpec, SpecParts, limits::INSTANCES_PER_SERVICE_MAX};
+    use quorate_model::{Endpoint, InstanceKey, InstanceSpec, Lifetime, SpecParts, limits::INSTANCES_PER_SERVICE_MAX};
     use quorate_state::{Command, Limit, Takeover};
     use tokio::{runtime::Handle, sync::mpsc};
 
@@ -70,6 +70,7 @@ mod tests {
             },
             spec: InstanceSpec::new(SpecParts::new(endpoint.into())).unwrap(),
             takeover: Takeover::Forbidden,
+            lifetime: Lifetime::Persistent,
             registered_at_ms: 0,
         }
     }

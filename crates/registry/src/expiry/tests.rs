@@ -71,7 +71,7 @@ async fn while_an_override_waits_no_more_than_a_minute_goes_unwritten() {
     script.set_log_time(60_001);
     assert!(proposals_within(&script, 2 * LOOK_EVERY).await > 0);
     script.apply(3, &Command::PassTime);
-    assert!(script.view().next_override_expiry().is_some(), "it waits on");
+    assert!(script.view().next_due().is_some(), "it waits on");
     assert_eq!(proposals_within(&script, Duration::from_secs(60)).await, 0);
 }
 

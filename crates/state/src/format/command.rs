@@ -1,8 +1,8 @@
 //! The frozen format of commands.
 
 use quorate_model::{
-    ClusterId, Epoch, ExpiresAfter, GuardTime, InvalidValue, JoinNonce, Leadership, LeaseId, LeaseTtl, RemoveAfter,
-    RequestKey, Revision, Term,
+    ClusterId, Epoch, ExpiresAfter, GuardTime, InvalidValue, JoinNonce, Leadership, LeaseId, LeaseTtl, MemberId,
+    RemoveAfter, RequestKey, Revision, Term,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use super::{
     settings::SettingsPatchV1,
     value::{ServiceKeyV1, Text, optional_text, parse_optional},
 };
-use crate::{Command, Mutation};
+use crate::{CheckReport, Command, Mutation};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum CommandV1 {
@@ -87,11 +87,14 @@ pub(crate) enum CommandV1 {
     SetProbers {
         members: Vec<u64>,
     },
-    ReportChecks {
-        probers: u64,
-        reporter: u64,
-        items: Vec<CheckReportV1>,
-    },
+    ReportChecks(ReportChecksV1),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ReportChecksV1 {
+    probers: u64,
+    reporter: u64,
+    items: Vec<CheckReportV1>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -181,18 +184,12 @@ impl From<&Command> for CommandV1 {
                 lasts_ms: lasts.as_ms(),
             },
             Command::DropGuard { scope } => Self::DropGuard { scope: scope.into() },
-            Command::SetProbers { members } => Self::SetProbers {
-                members: members.iter().map(|member| member.get()).collect(),
-            },
+            Command::SetProbers { members } => set_probers_v1(members),
             Command::ReportChecks {
                 probers,
                 reporter,
                 items,
-            } => Self::ReportChecks {
-                probers: probers.get(),
-                reporter: reporter.get(),
-                items: items.iter().map(CheckReportV1::from).collect(),
-            },
+            } => Self::ReportChecks(ReportChecksV1::new(*probers, *reporter, items)),
         }
     }
 }
@@ -265,15 +262,7 @@ impl TryFrom<CommandV1> for Command {
             CommandV1::SetProbers { members } => Self::SetProbers {
                 members: parse_each(members)?,
             },
-            CommandV1::ReportChecks {
-                probers,
-                reporter,
-                items,
-            } => Self::ReportChecks {
-                probers: Revision::new(probers),
-                reporter: reporter.try_into()?,
-                items: parse_each(items)?,
-            },
+            CommandV1::ReportChecks(report) => report.parse()?,
         })
     }
 }
@@ -316,6 +305,26 @@ impl GrantV1 {
     }
 }
 
+// === impl ReportChecksV1 ===
+
+impl ReportChecksV1 {
+    fn new(probers: Revision, reporter: MemberId, items: &[CheckReport]) -> Self {
+        Self {
+            probers: probers.get(),
+            reporter: reporter.get(),
+            items: items.iter().map(CheckReportV1::from).collect(),
+        }
+    }
+
+    fn parse(self) -> Result<Command, InvalidValue> {
+        Ok(Command::ReportChecks {
+            probers: Revision::new(self.probers),
+            reporter: self.reporter.try_into()?,
+            items: parse_each(self.items)?,
+        })
+    }
+}
+
 // === impl LeadershipV1 ===
 
 impl From<Leadership> for LeadershipV1 {
@@ -336,6 +345,11 @@ impl TryFrom<LeadershipV1> for Leadership {
             leader: leadership.leader.try_into()?,
         })
     }
+}
+
+fn set_probers_v1(members: &[MemberId]) -> CommandV1 {
+    let members = members.iter().map(|member| member.get()).collect();
+    CommandV1::SetProbers { members }
 }
 
 fn parse_each<N, T: TryFrom<N, Error = InvalidValue>>(values: Vec<N>) -> Result<Vec<T>, InvalidValue> {

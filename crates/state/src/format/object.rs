@@ -54,12 +54,7 @@ pub(crate) enum ObjectV1 {
         settings: SettingsV1,
     },
     /// An instance that a lease keeps, or that drains with an end.
-    KeptInstance {
-        instance: InstanceV1,
-        lease: Option<u64>,
-        lapse: Option<LapseV1>,
-        drains_until_ms: Option<u64>,
-    },
+    KeptInstance(KeptInstanceV1),
     /// A lease that has ever lapsed, is a registration's own, or does not stay twice its TTL.
     LeaseStanding {
         lease: LeaseV1,
@@ -73,19 +68,27 @@ pub(crate) enum ObjectV1 {
         state: GuardStateV1,
     },
     /// An instance that is checked.
-    CheckedInstance {
-        instance: InstanceV1,
-        lease: Option<u64>,
-        lapse: Option<LapseV1>,
-        drains_until_ms: Option<u64>,
-        checks: Vec<CheckV1>,
-        /// One for each check, in their order.
-        states: Vec<CheckStateV1>,
-    },
+    CheckedInstance(CheckedInstanceV1),
     Probers {
         revision: u64,
         members: Vec<u64>,
     },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct KeptInstanceV1 {
+    instance: InstanceV1,
+    lease: Option<u64>,
+    lapse: Option<LapseV1>,
+    drains_until_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct CheckedInstanceV1 {
+    kept: KeptInstanceV1,
+    checks: Vec<CheckV1>,
+    /// One for each check, in their order.
+    states: Vec<CheckStateV1>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -264,26 +267,21 @@ impl From<&Instance> for ObjectV1 {
         if !is_kept(instance) {
             return Self::Instance(v1);
         }
-        let lease = instance.lease().map(LeaseId::get);
-        let lapse = instance.lapse().map(LapseV1::from);
-        let drains_until_ms = instance.drains_until().map(LogTime::as_ms);
+        let kept = KeptInstanceV1 {
+            instance: v1,
+            lease: instance.lease().map(LeaseId::get),
+            lapse: instance.lapse().map(LapseV1::from),
+            drains_until_ms: instance.drains_until().map(LogTime::as_ms),
+        };
         let checks = instance.spec().checks();
         if checks.is_empty() {
-            return Self::KeptInstance {
-                instance: v1,
-                lease,
-                lapse,
-                drains_until_ms,
-            };
+            return Self::KeptInstance(kept);
         }
-        Self::CheckedInstance {
-            instance: v1,
-            lease,
-            lapse,
-            drains_until_ms,
+        Self::CheckedInstance(CheckedInstanceV1 {
+            kept,
             checks: checks_v1(checks),
             states: instance.check_states().iter().map(CheckStateV1::from).collect(),
-        }
+        })
     }
 }
 
@@ -315,29 +313,8 @@ impl TryFrom<ObjectV1> for Object {
                 nonce: JoinNonce::new(nonce),
             },
             ObjectV1::Instance(instance) => Self::Instance(Instance::new(instance.parse(Vec::new())?)),
-            ObjectV1::KeptInstance {
-                instance,
-                lease,
-                lapse,
-                drains_until_ms,
-            } => {
-                let mut parts = instance.parse(Vec::new())?;
-                keep(&mut parts, lease, lapse, drains_until_ms);
-                Self::Instance(Instance::new(parts))
-            }
-            ObjectV1::CheckedInstance {
-                instance,
-                lease,
-                lapse,
-                drains_until_ms,
-                checks,
-                states,
-            } => {
-                let mut parts = instance.parse(checks)?;
-                keep(&mut parts, lease, lapse, drains_until_ms);
-                parts.checks = parse_states(states, parts.spec.checks().len())?;
-                Self::Instance(Instance::new(parts))
-            }
+            ObjectV1::KeptInstance(kept) => Self::Instance(Instance::new(kept.parse(Vec::new())?)),
+            ObjectV1::CheckedInstance(checked) => Self::Instance(checked.parse()?),
             ObjectV1::Probers { revision, members } => Self::Probers(parse_probers(revision, members)?),
             ObjectV1::LeaseStanding {
                 lease,
@@ -381,12 +358,6 @@ impl TryFrom<ObjectV1> for Object {
     }
 }
 
-fn keep(parts: &mut InstanceParts, lease: Option<u64>, lapse: Option<LapseV1>, drains_until_ms: Option<u64>) {
-    parts.lease = lease.map(LeaseId::new);
-    parts.lapse = lapse.map(Lapse::from);
-    parts.drains_until = drains_until_ms.map(LogTime::from_ms);
-}
-
 /// The states of so many checks.
 fn parse_states(states: Vec<CheckStateV1>, count: usize) -> Result<Box<[CheckState]>, InvalidValue> {
     let states: Result<Vec<CheckState>, InvalidValue> = states.into_iter().map(CheckState::try_from).collect();
@@ -406,6 +377,27 @@ fn parse_probers(revision: u64, members: Vec<u64>) -> Result<Probers, InvalidVal
         return Err(InvalidValue::new("probers", "they are not in order, or too many"));
     }
     Ok(probers)
+}
+
+// === impl KeptInstanceV1, CheckedInstanceV1 ===
+
+impl KeptInstanceV1 {
+    fn parse(self, checks: Vec<CheckV1>) -> Result<InstanceParts, InvalidValue> {
+        Ok(InstanceParts {
+            lease: self.lease.map(LeaseId::new),
+            lapse: self.lapse.map(Lapse::from),
+            drains_until: self.drains_until_ms.map(LogTime::from_ms),
+            ..self.instance.parse(checks)?
+        })
+    }
+}
+
+impl CheckedInstanceV1 {
+    fn parse(self) -> Result<Instance, InvalidValue> {
+        let mut parts = self.kept.parse(self.checks)?;
+        parts.checks = parse_states(self.states, parts.spec.checks().len())?;
+        Ok(Instance::new(parts))
+    }
 }
 
 // === impl LeaseV1 ===

@@ -4,10 +4,10 @@ mod values;
 
 use proptest::{collection, option, prelude::*};
 use quorate_model::{
-    ClusterId, Epoch, Generation, Incarnation, InstanceKey, JoinNonce, Leadership, LeaseId, Lifetime, LogTime,
-    MemberId, RemoveAfter, RequestKey, Revision, Term,
+    ClusterId, Epoch, Generation, Incarnation, InstanceKey, InstanceSpec, JoinNonce, Leadership, LeaseId, Lifetime,
+    LogTime, MemberId, RemoveAfter, RequestKey, Revision, Term,
 };
-use quorate_state::{Command, Mutation, Position, Takeover};
+use quorate_state::{CheckReport, Command, Mutation, Position, Takeover};
 
 use crate::{
     naive::Naive,
@@ -66,7 +66,18 @@ impl Step {
             | Command::ClaimMember { .. }
             | Command::PassTime
             | Command::RaiseGuard { .. }
-            | Command::DropGuard { .. } => {}
+            | Command::DropGuard { .. }
+            | Command::SetProbers { .. } => {}
+            // A number other than 0 stands for itself here too.
+            Command::ReportChecks { probers, items, .. } => {
+                if *probers == Revision::ZERO {
+                    *probers = naive.probers.as_ref().map_or(Revision::ZERO, |(named, _)| *named);
+                }
+                for item in items.iter_mut().filter(|item| item.generation == Generation::new(0)) {
+                    let current = naive.get(&item.key).map(|instance| instance.generation);
+                    item.generation = current.unwrap_or(item.generation);
+                }
+            }
         }
         command
     }
@@ -75,7 +86,8 @@ impl Step {
         match mutation {
             Mutation::Update { key, generation, .. }
             | Mutation::Deregister { key, generation }
-            | Mutation::SetAvailability { key, generation, .. } => {
+            | Mutation::SetAvailability { key, generation, .. }
+            | Mutation::ReportCheck { key, generation, .. } => {
                 *generation = match self.aim {
                     Aim::Any => None,
                     Aim::Current => naive.get(key).map(|instance| instance.generation),
@@ -114,7 +126,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// Longer histories of leases that come and go in few services.
 pub(crate) fn steps_of_leases() -> impl Strategy<Value = Vec<Step>> {
     let command = prop_oneof![
-        8 => registration(values::key_of_few_services()).prop_map(Command::Mutate),
+        8 => registration(values::key_of_few_services(), values::spec()).prop_map(Command::Mutate),
         2 => mutation().prop_map(Command::Mutate),
         4 => of_leases(),
         10 => of_liveness(),
@@ -161,7 +173,39 @@ pub(crate) fn command() -> impl Strategy<Value = Command> {
         12 => of_leases(),
         7 => of_liveness(),
         9 => of_operators(),
+        8 => of_checks(),
     ]
+}
+
+/// The members are few, and mostly as they were before.
+fn of_checks() -> impl Strategy<Value = Command> {
+    let members = prop_oneof![3 => Just(vec![1_u64, 2, 3]), 1 => collection::vec(1_u64..5, 0..4)];
+    let set = members.prop_map(|members| Command::SetProbers {
+        members: members.into_iter().map(member).collect(),
+    });
+    let mostly_right = || prop_oneof![15 => Just(0_u64), 1 => 1_u64..60];
+    let found = (values::check_name(), values::verdict(), values::output());
+    let item = (values::key(), mostly_right(), found);
+    let item = item.prop_map(|(key, generation, (check, verdict, output))| CheckReport {
+        key,
+        generation: Generation::new(generation),
+        check,
+        verdict,
+        output,
+    });
+    let report = (mostly_right(), 1_u64..4, collection::vec(item, 0..8));
+    prop_oneof![
+        1 => set,
+        4 => report.prop_map(|(probers, reporter, items)| Command::ReportChecks {
+            probers: Revision::new(probers),
+            reporter: member(reporter),
+            items,
+        }),
+    ]
+}
+
+fn member(id: u64) -> MemberId {
+    MemberId::try_from(id).expect("not 0")
 }
 
 fn of_liveness() -> impl Strategy<Value = Command> {
@@ -245,10 +289,13 @@ fn of_operators() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn registration(key: impl Strategy<Value = InstanceKey>) -> impl Strategy<Value = Mutation> {
+fn registration(
+    key: impl Strategy<Value = InstanceKey>,
+    spec: impl Strategy<Value = InstanceSpec>,
+) -> impl Strategy<Value = Mutation> {
     let register = (
         key,
-        values::spec(),
+        spec,
         any::<bool>(),
         values::lifetime(),
         prop::bool::weighted(0.8),
@@ -274,7 +321,7 @@ fn registration(key: impl Strategy<Value = InstanceKey>) -> impl Strategy<Value 
 }
 
 pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
-    let register = registration(values::key());
+    let register = registration(values::key(), values::checked_spec());
     let update = (values::key(), values::patch()).prop_map(|(key, patch)| Mutation::Update {
         key,
         generation: None,
@@ -288,10 +335,19 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
         drain,
         generation: None,
     });
+    let found = (values::check_name(), values::verdict(), values::output());
+    let report_check = (values::key(), found).prop_map(|(key, (check, verdict, output))| Mutation::ReportCheck {
+        key,
+        generation: None,
+        check,
+        verdict,
+        output,
+    });
     prop_oneof![
         10 => register,
         5 => update,
         3 => deregister,
         5 => set_availability,
+        3 => report_check,
     ]
 }

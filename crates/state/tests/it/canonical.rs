@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use quorate_model::{
-    AddressKind, Availability, Endpoint, Endpoints, GuardCause, GuardScope, InstanceKey, InstanceParts, InstancePatch,
-    InstanceSpec, Lapse, LeaseKind, Lifetime, Locality, Metadata, Override, OverrideTarget, Patch, ServiceKey,
-    ServiceSettings, StateHash, Tags,
+    AddressKind, Availability, Check, CheckState, Checks, Endpoint, Endpoints, GuardCause, GuardScope, Health,
+    InstanceKey, InstanceParts, InstancePatch, InstanceSpec, Lapse, LeaseKind, Lifetime, Locality, Metadata, Override,
+    OverrideTarget, Patch, Probe, ServiceKey, ServiceSettings, StateHash, Tags, Verdict,
 };
 use quorate_state::{Change, Effect, ItemOutcome, Limit, Mutated, Mutation, Rejection, Takeover};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
@@ -40,12 +40,22 @@ pub(crate) fn hash(naive: &Naive) -> StateHash {
         .chain(naive.overrides.iter().map(operator_override))
         .chain(settings)
         .chain(naive.guards.iter().map(guard))
+        .chain(naive.probers.iter().map(|(named, members)| {
+            let bytes = Canonical::of(12).number(named.get()).number(members.len() as u64);
+            members.iter().fold(bytes, |bytes, member| bytes.number(member.get()))
+        }))
         .fold(StateHash::EMPTY, |sum, object| sum.plus(xxh3_128(&object.0)))
 }
 
 fn instance(instance: &InstanceParts) -> Canonical {
-    let is_of_the_first_kind = instance.lease.is_none() && instance.drains_until.is_none();
-    let bytes = Canonical::of(if is_of_the_first_kind { 2 } else { 8 })
+    let is_checked = !instance.checks.is_empty();
+    let is_of_the_first_kind = instance.lease.is_none() && instance.drains_until.is_none() && !is_checked;
+    let kind: u64 = match (is_of_the_first_kind, is_checked) {
+        (true, _) => 2,
+        (false, false) => 8,
+        (false, true) => 11,
+    };
+    let bytes = Canonical::of(kind)
         .key(&instance.key)
         .spec(&instance.spec)
         .availability(instance.availability)
@@ -56,10 +66,51 @@ fn instance(instance: &InstanceParts) -> Canonical {
     if is_of_the_first_kind {
         return bytes;
     }
-    bytes
+    let bytes = bytes
         .optional(instance.lease, |bytes, lease| bytes.number(lease.get()))
         .optional(instance.lapse.as_ref(), Canonical::lapse)
-        .optional(instance.drains_until, |bytes, until| bytes.number(until.as_ms()))
+        .optional(instance.drains_until, |bytes, until| bytes.number(until.as_ms()));
+    if !is_checked {
+        return bytes;
+    }
+    let bytes = bytes
+        .checks(instance.spec.checks())
+        .number(instance.checks.len() as u64);
+    instance.checks.iter().fold(bytes, check_state)
+}
+
+fn check_state(bytes: Canonical, state: &CheckState) -> Canonical {
+    let health = match state.health {
+        Health::Passing => 0_u64,
+        Health::Warning => 1,
+        Health::Critical => 2,
+        Health::Unknown => 3,
+    };
+    let bytes = bytes.number(health).number(state.votes.len() as u64);
+    let votes = state.votes.iter();
+    votes
+        .fold(bytes, |bytes, (member, verdict)| {
+            bytes.number(member.get()).verdict(*verdict)
+        })
+        .text(state.output.as_str())
+}
+
+fn check(bytes: Canonical, check: &Check) -> Canonical {
+    let pace = check.pace.parts();
+    let probe = match check.probe {
+        Probe::Tcp => 1_u64,
+        Probe::Reported => 3,
+        Probe::Http(_) | Probe::Grpc(_) => panic!("not among the samples: {check:?}"),
+    };
+    bytes
+        .text(check.name.as_str())
+        .raw(&[check.endpoint.get()])
+        .number(probe)
+        .number(pace.interval_ms)
+        .number(pace.timeout_ms)
+        .number(pace.rise)
+        .number(pace.fall)
+        .raw(&[check.vantage.points(), check.vantage.quorum()])
 }
 
 fn lease(held: &NaiveLease) -> Canonical {
@@ -169,16 +220,19 @@ fn mutation(mutation: &Mutation) -> Canonical {
                 Takeover::Forbidden => 0_u64,
                 Takeover::Allowed => 1,
             };
-            let bytes = Canonical::of(if *lifetime == Lifetime::Persistent { 0 } else { 4 })
+            let is_checked = !spec.checks().is_empty();
+            let kind: u64 = match (is_checked, *lifetime == Lifetime::Persistent) {
+                (true, _) => 6,
+                (false, true) => 0,
+                (false, false) => 4,
+            };
+            let bytes = Canonical::of(kind)
                 .key(key)
                 .spec(spec)
                 .number(takeover)
                 .number(*registered_at_ms);
-            match lifetime {
-                Lifetime::Persistent => bytes,
-                Lifetime::Ttl(ttl) => bytes.number(0_u64).number(ttl.as_ms()),
-                Lifetime::Lease(id) => bytes.number(1_u64).number(id.get()),
-            }
+            let bytes = bytes.lifetime(*lifetime, is_checked);
+            if is_checked { bytes.checks(spec.checks()) } else { bytes }
         }
         Mutation::Update { key, generation, patch } => Canonical::of(1)
             .key(key)
@@ -196,6 +250,18 @@ fn mutation(mutation: &Mutation) -> Canonical {
             .key(key)
             .optional(*generation, |bytes, generation| bytes.number(generation.get()))
             .number(time.as_ms()),
+        Mutation::ReportCheck {
+            key,
+            generation,
+            check,
+            verdict,
+            output,
+        } => Canonical::of(7)
+            .key(key)
+            .optional(*generation, |bytes, generation| bytes.number(generation.get()))
+            .text(check.as_str())
+            .verdict(*verdict)
+            .text(output.as_str()),
         Mutation::SetAvailability {
             key,
             availability,
@@ -280,6 +346,33 @@ impl Canonical {
         tags.iter().fold(bytes, |bytes, tag| bytes.text(tag.as_str()))
     }
 
+    /// That there is one is said only where it is optional.
+    fn lifetime(self, lifetime: Lifetime, is_optional: bool) -> Self {
+        let bytes = match (is_optional, lifetime) {
+            (false, _) => self,
+            (true, Lifetime::Persistent) => self.raw(&[0]),
+            (true, Lifetime::Ttl(_) | Lifetime::Lease(_)) => self.raw(&[1]),
+        };
+        match lifetime {
+            Lifetime::Persistent => bytes,
+            Lifetime::Ttl(ttl) => bytes.number(0_u64).number(ttl.as_ms()),
+            Lifetime::Lease(id) => bytes.number(1_u64).number(id.get()),
+        }
+    }
+
+    fn checks(self, checks: &Checks) -> Self {
+        let bytes = self.number(checks.len() as u64);
+        checks.iter().fold(bytes, check)
+    }
+
+    fn verdict(self, verdict: Verdict) -> Self {
+        self.number(match verdict {
+            Verdict::Passing => 0_u64,
+            Verdict::Warning => 1,
+            Verdict::Critical => 2,
+        })
+    }
+
     fn lapse(self, lapse: &Lapse) -> Self {
         self.number(lapse.revision.get())
             .number(lapse.at.as_ms())
@@ -337,6 +430,14 @@ impl Canonical {
                 let bytes = self.number(3_u64).number(generation.get()).number(revision.get());
                 bytes.number(effect_of(effect))
             }
+            Ok(Mutated::CheckReported {
+                generation,
+                revision,
+                effect,
+            }) => {
+                let bytes = self.number(6_u64).number(generation.get()).number(revision.get());
+                bytes.number(effect_of(effect))
+            }
             Err(rejection) => self.number(4_u64).rejection(rejection),
         }
     }
@@ -353,6 +454,7 @@ impl Canonical {
             Rejection::LimitExceeded { limit: Limit::Leases } => self.number(4_u64).number(4_u64),
             Rejection::LeaseNotFound => self.number(7_u64),
             Rejection::LeaseLapsed => self.number(11_u64),
+            Rejection::CheckNotFound => self.number(12_u64),
             Rejection::LimitExceeded { .. }
             | Rejection::NotFounded
             | Rejection::AlreadyFounded { .. }

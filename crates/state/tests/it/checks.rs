@@ -255,15 +255,18 @@ fn whoever_runs_an_instance_reports_what_nobody_else_looks_at() {
     let again = node.apply_in_vain(&report_check("a", None, "told", Verdict::Warning));
     assert_eq!(again, changed(at, Effect::Unchanged));
 
-    let rejected = |node: &mut Node, command: Command| match node.apply_in_vain(&command) {
-        Outcome::Rejected(rejection) => rejection,
-        other => panic!("{other:?} of {command:?}"),
+    let rejected = |node: &mut Node, command: Command| {
+        let outcome = node.apply_in_vain(&command);
+        let Outcome::Rejected(rejection) = outcome else {
+            panic!("{outcome:?} of {command:?}");
+        };
+        rejection
     };
     let verdict = Verdict::Critical;
-    let none = rejected(&mut node, report_check("b", None, "told", verdict));
-    assert_eq!(none, Rejection::NotFound);
-    let none = rejected(&mut node, report_check("a", None, "other", verdict));
-    assert_eq!(none, Rejection::CheckNotFound);
+    let refused = rejected(&mut node, report_check("b", None, "told", verdict));
+    assert_eq!(refused, Rejection::NotFound);
+    let refused = rejected(&mut node, report_check("a", None, "other", verdict));
+    assert_eq!(refused, Rejection::CheckNotFound);
     let stale = rejected(&mut node, report_check("a", Some(Generation::new(1)), "told", verdict));
     assert_eq!(stale, Rejection::StaleGeneration { current: generation });
     let probed = rejected(&mut node, report_check("a", None, "alive", verdict));
@@ -362,21 +365,21 @@ fn too_much_at_once_is_refused() {
 
 /// A check of which every part is there.
 fn full() -> Check {
-    let header = |name: &str, value: &str| (name.parse().unwrap(), value.parse().unwrap());
+    let header = |name: &str, value: &str| (name.parse().expect("valid"), value.parse().expect("valid"));
     let tls = Tls {
         skip_verify: true,
-        server_name: Some("web.example".parse().unwrap()),
-        ca_pem: Some("-----BEGIN".parse().unwrap()),
+        server_name: Some("web.example".parse().expect("valid")),
+        ca_pem: Some("-----BEGIN".parse().expect("valid")),
     };
     let http = HttpProbe::new(HttpProbeParts {
-        path: "/health".parse().unwrap(),
-        method: "GET".parse().unwrap(),
-        headers: ProbeHeaders::try_from(vec![header("x-b", "1"), header("x-a", "")]).unwrap(),
-        status: StatusRange::new(200, 204).unwrap(),
-        body_contains: Some("ok".parse().unwrap()),
+        path: "/health".parse().expect("valid"),
+        method: "GET".parse().expect("valid"),
+        headers: ProbeHeaders::try_from(vec![header("x-b", "1"), header("x-a", "")]).expect("valid"),
+        status: StatusRange::new(200, 204).expect("valid"),
+        body_contains: Some("ok".parse().expect("valid")),
         tls: Some(tls),
     });
-    check("full", Probe::Http(Box::new(http.unwrap())))
+    check("full", Probe::Http(Box::new(http.expect("valid"))))
 }
 
 #[test]

@@ -5,12 +5,13 @@
 use std::fmt::Write as _;
 
 use quorate_model::{
-    Availability, Generation, GuardScope, GuardShare, InstancePatch, LeaseId, LeaseTtl, Lifetime, Locality, LogIndex,
-    MemberId, Metadata, Patch, RemoveAfter, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, Tags, Term,
-    Weight,
+    Availability, Check, CheckOutput, Checks, Generation, GrpcProbe, GuardScope, GuardShare, HttpMethod, HttpProbe,
+    HttpProbeParts, InstancePatch, LeaseId, LeaseTtl, Lifetime, Locality, LogIndex, MemberId, Metadata, Pace,
+    PaceParts, Patch, Probe, RemoveAfter, Revision, Sequence, ServiceSettings, SettingsPatch, SpecParts, StatusRange,
+    Tags, Term, Tls, Vantage, Verdict, Weight,
 };
 use quorate_state::{
-    Change, Command, Effect, Limit, Mutated, Outcome, Rejection,
+    Change, CheckReport, Command, Effect, Limit, Mutated, Mutation, Outcome, Rejection,
     snapshot::{Decoder, Encoder, LastLog, RaftMeta},
 };
 
@@ -49,6 +50,7 @@ fn full() -> SpecParts {
         metadata: Metadata::parse([("a", "1"), ("b", "")]).expect("valid"),
         tags: Tags::parse(["t", "u"]).expect("valid"),
         holder: held(1, "pod", 9).holder().clone(),
+        checks: Checks::default(),
     }
 }
 
@@ -83,7 +85,110 @@ fn commands() -> Vec<Command> {
     .into_iter()
     .chain(later_commands())
     .chain(commands_of_liveness())
+    .chain(commands_of_checks())
     .collect()
+}
+
+/// One check of each kind, with all that there is to say of it.
+fn full_checks() -> Vec<Check> {
+    let tls = |name: &str| Tls {
+        skip_verify: true,
+        server_name: Some(name.parse().expect("valid")),
+        ca_pem: Some("-----BEGIN".parse().expect("valid")),
+    };
+    let headers = [("x-b", "1"), ("x-a", "")].map(|(name, value)| {
+        let name = name.parse().expect("valid");
+        (name, value.parse().expect("valid"))
+    });
+    let http = HttpProbe::new(HttpProbeParts {
+        path: "/health?deep".parse().expect("valid"),
+        method: HttpMethod::Get,
+        headers: headers.to_vec().try_into().expect("valid"),
+        status: StatusRange::new(200, 404).expect("valid"),
+        body_contains: Some("ok".parse().expect("valid")),
+        tls: Some(tls("web.example")),
+    });
+    let head = HttpProbe::new(HttpProbeParts {
+        method: HttpMethod::Head,
+        ..HttpProbeParts::default()
+    });
+    let grpc = |service: Option<&str>, tls| {
+        let service = service.map(|service| service.parse().expect("valid"));
+        Probe::Grpc(GrpcProbe { service, tls })
+    };
+    let pace = Pace::new(PaceParts {
+        interval_ms: 3_600_000,
+        timeout_ms: 300,
+        rise: 10,
+        fall: 9,
+    });
+    let probes = [
+        Probe::Http(Box::new(http.expect("valid"))),
+        Probe::Http(Box::new(head.expect("valid"))),
+        Probe::Tcp,
+        grpc(Some("web.Web"), Some(tls("10.0.0.1"))),
+        grpc(None, None),
+        Probe::Reported,
+    ];
+    let checks = (0_u32..).zip(probes).map(|(number, probe)| Check {
+        endpoint: (number % 3).try_into().expect("valid"),
+        pace: pace.clone().expect("valid"),
+        vantage: Vantage::new(7, Some(5)).expect("valid"),
+        ..Check::new(format!("c{number}").try_into().expect("valid"), probe)
+    });
+    checks.collect()
+}
+
+fn checked(checks: Vec<Check>) -> SpecParts {
+    SpecParts {
+        checks: checks.try_into().expect("few"),
+        ..full()
+    }
+}
+
+fn report(check: &str, verdict: Verdict) -> CheckReport {
+    CheckReport {
+        key: crate::samples::key("a"),
+        generation: Generation::new(300),
+        check: check.parse().expect("valid"),
+        verdict,
+        output: CheckOutput::cut("HTTP 503"),
+    }
+}
+
+/// Those that came with checks.
+fn commands_of_checks() -> Vec<Command> {
+    let told = |verdict, generation: Option<u64>| {
+        Command::Mutate(Mutation::ReportCheck {
+            key: crate::samples::key("a"),
+            generation: generation.map(Generation::new),
+            check: "c5".parse().expect("valid"),
+            verdict,
+            output: CheckOutput::cut("told"),
+        })
+    };
+    let members = |ids: &[u64]| Command::SetProbers {
+        members: ids.iter().map(|id| MemberId::try_from(*id).expect("not 0")).collect(),
+    };
+    let registered = || register("a", spec(checked(full_checks())));
+    let kept = |lifetime| {
+        let plain = Check::new("t".parse().expect("valid"), Probe::Tcp);
+        register_for("a", spec(checked(vec![plain])), lifetime)
+    };
+    vec![
+        registered(),
+        kept(Lifetime::Ttl(ttl(2_000))),
+        kept(Lifetime::Lease(LeaseId::new(300))),
+        told(Verdict::Warning, None),
+        batch(Some((300, 5)), vec![registered(), told(Verdict::Critical, Some(300))]),
+        members(&[]),
+        members(&[1, 2, 300]),
+        Command::ReportChecks {
+            probers: Revision::new(300),
+            reporter: MemberId::FIRST,
+            items: vec![report("c0", Verdict::Passing), report("c1", Verdict::Critical)],
+        },
+    ]
 }
 
 /// Those that came after the first ones.
@@ -295,7 +400,26 @@ fn outcomes_of_liveness() -> Vec<Outcome> {
         Outcome::Rejected(Rejection::LeaseLapsed),
     ];
     let over = [Limit::InstancesPerLease, Limit::Guards].map(|limit| Rejection::LimitExceeded { limit });
-    outcomes.into_iter().chain(over.map(Outcome::Rejected)).collect()
+    let over = over.map(Outcome::Rejected);
+    outcomes.into_iter().chain(over).chain(outcomes_of_checks()).collect()
+}
+
+/// Those that came with checks.
+fn outcomes_of_checks() -> Vec<Outcome> {
+    let reported = Mutated::CheckReported {
+        generation: Generation::new(5),
+        revision: Revision::new(300),
+        effect: Effect::Unchanged,
+    };
+    vec![
+        Outcome::Mutated(reported),
+        Outcome::Batch(vec![Ok(reported), Err(Rejection::CheckNotFound)]),
+        Outcome::ProbersSet {
+            effect: Effect::Changed,
+        },
+        Outcome::ChecksReported { count: 300 },
+        Outcome::Rejected(Rejection::CheckNotFound),
+    ]
 }
 
 fn snapshot() -> Vec<bytes::Bytes> {
@@ -360,6 +484,40 @@ fn snapshot_of_liveness() -> Vec<bytes::Bytes> {
         .collect()
 }
 
+/// Objects that came with checks.
+fn snapshot_of_checks() -> Vec<bytes::Bytes> {
+    let mut node = Node::founded();
+    let members = [1_u64, 2, 300].map(|id| MemberId::try_from(id).expect("not 0"));
+    node.apply(&Command::SetProbers {
+        members: members.to_vec(),
+    });
+    let named = node.state.revision();
+    node.apply(&register("a", spec(checked(full_checks()))));
+    let generation = Generation::from(node.state.revision());
+    for (place, reporter) in (0..).zip(members) {
+        let verdict = if place == 0 { Verdict::Warning } else { Verdict::Passing };
+        let found = |check| CheckReport {
+            generation,
+            ..report(check, verdict)
+        };
+        node.apply(&Command::ReportChecks {
+            probers: named,
+            reporter,
+            items: vec![found("c0"), found("c2")],
+        });
+    }
+    node.apply(&register_for("b", spec(checked(vec![])), Lifetime::Ttl(ttl(2_000))));
+    node.apply(&register_for(
+        "c",
+        spec(checked(full_checks())),
+        Lifetime::Ttl(ttl(2_000)),
+    ));
+    node.apply(&drain("c", 500));
+    Encoder::new(&node.state, RaftMeta::default())
+        .expect("no membership")
+        .collect()
+}
+
 /// Compares all at once, so that a failure shows what there is instead.
 fn check(found: impl IntoIterator<Item = String>, golden: &str) {
     let found: Vec<String> = found.into_iter().collect();
@@ -399,6 +557,7 @@ fn bytes_of_snapshots_are_golden() {
             snapshot_of_liveness(),
             include_str!("golden/snapshot_of_liveness_v1.hex"),
         ),
+        (snapshot_of_checks(), include_str!("golden/snapshot_of_checks_v1.hex")),
     ] {
         check(chunks.iter().map(|bytes| hex(bytes)), golden);
         let mut decoder = Decoder::new();

@@ -1,5 +1,6 @@
 //! The rules once more, as simply as can be: vectors, searched from end to end, and counted anew each time.
 
+mod checks;
 mod guards;
 mod instances;
 mod leases;
@@ -29,6 +30,8 @@ pub(crate) struct Naive {
     pub(crate) overrides: Vec<Override>,
     pub(crate) settings: Vec<(ServiceKey, ServiceSettings)>,
     pub(crate) guards: Vec<NaiveGuard>,
+    /// Who makes checks, and since when.
+    pub(crate) probers: Option<(Revision, Vec<MemberId>)>,
 }
 
 #[derive(Debug)]
@@ -90,6 +93,7 @@ impl Naive {
             overrides: vec![],
             settings: vec![],
             guards: vec![],
+            probers: None,
         }
     }
 
@@ -144,6 +148,12 @@ impl Naive {
             Command::PassTime => self.pass_time(now),
             Command::RaiseGuard { scope, lasts } => self.raise_by_hand(now, scope, *lasts),
             Command::DropGuard { scope } => self.drop_by_hand(now, scope),
+            Command::SetProbers { members } => self.set_probers(now, members),
+            Command::ReportChecks {
+                probers,
+                reporter,
+                items,
+            } => self.report_checks(now, *probers, *reporter, items),
         }
     }
 

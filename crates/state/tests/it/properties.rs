@@ -228,7 +228,7 @@ impl Told {
         });
         Self {
             instances: instances
-                .map(|instance| (instance.key().clone(), Arc::clone(instance)))
+                .map(|instance| (instance.key().clone(), seen(instance)))
                 .collect(),
             overrides: overrides.map(|known| (known.spec.target().clone(), known)).collect(),
             guards: state
@@ -242,10 +242,11 @@ impl Told {
         match event {
             Event::Put { instance, previous } => {
                 assert_eq!(instance.modify_revision(), revision);
-                assert_eq!(self.instances.insert(instance.key().clone(), instance), previous);
+                let previous = previous.as_deref().map(seen);
+                assert_eq!(self.instances.insert(instance.key().clone(), seen(&instance)), previous);
             }
             Event::Delete { previous } => {
-                assert_eq!(self.instances.remove(previous.key()), Some(previous));
+                assert_eq!(self.instances.remove(previous.key()), Some(seen(&previous)));
             }
             Event::OverrideSet { current, previous } => {
                 assert_eq!(current.revision, revision);
@@ -263,6 +264,15 @@ impl Told {
             }
         }
     }
+}
+
+/// What watchers see of an instance: all but who has found what of a check.
+fn seen(instance: &Instance) -> Arc<Instance> {
+    let mut parts = instance.clone().into_parts();
+    for state in &mut parts.checks {
+        state.votes.clear();
+    }
+    Arc::new(Instance::new(parts))
 }
 
 fn namespaces() -> [NamespaceName; 2] {

@@ -158,3 +158,6 @@ impl From<Edge> for CheckReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

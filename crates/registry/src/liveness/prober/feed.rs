@@ -47,8 +47,8 @@ async fn next(own: MemberId, before: &State, view: &State, last: &Assigned) -> O
     let mut next: Option<Assigned> = None;
     for (count, (key, service)) in view.service_changes(before).enumerate() {
         let targets = service.map_or_else(Vec::new, |service| targets(own, probers, service));
-        let list = next.as_ref().unwrap_or(last);
-        let is_same = list.services.get(key).map_or(&[][..], |known| known) == targets;
+        let newest = next.as_ref().unwrap_or(last);
+        let is_same = newest.services.get(key).map_or(&[][..], |known| known) == targets;
         if !is_same {
             put(next.get_or_insert_with(|| last.clone()), key, targets);
         }
@@ -100,3 +100,6 @@ fn targets(own: MemberId, probers: &Probers, service: &Service) -> Vec<Target> {
     }
     targets
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,16 +126,19 @@ impl Targets {
             let before = known.remove(key);
             let service = match before {
                 Some(same) if Arc::ptr_eq(&same.group, group) => same,
-                other => self.swap_service(other, group, &mut swapped),
+                other => self.swap_service(other.as_ref(), group, &mut swapped),
             };
             self.services.insert(key.clone(), service);
         }
         swapped
     }
 
-    fn swap_service(&mut self, before: Option<Service>, group: &Arc<[Target]>, swapped: &mut Swapped) -> Service {
+    fn swap_service(&mut self, before: Option<&Service>, group: &Arc<[Target]>, swapped: &mut Swapped) -> Service {
         let mut known: BTreeMap<(InstanceId, CheckName), TargetId> = BTreeMap::new();
-        for (target, id) in before.iter().flat_map(|before| before.group.iter().zip(&before.ids)) {
+        for (target, id) in before
+            .into_iter()
+            .flat_map(|before| before.group.iter().zip(&before.ids))
+        {
             known.insert(name(target), *id);
         }
         let mut ids = Vec::with_capacity(group.len());

@@ -2,9 +2,10 @@
 
 use proptest::{collection, option, prelude::*};
 use quorate_model::{
-    Availability, DrainTime, Endpoint, Endpoints, ExpiresAfter, GuardScope, GuardShare, GuardTime, Holder, Incarnation,
-    InstanceKey, InstancePatch, InstanceSpec, LeaseId, LeaseTtl, Lifetime, Locality, Metadata, OverrideSpec,
-    OverrideTarget, Patch, RemoveAfter, RequestKey, Sequence, SettingsPatch, SpecParts, Tags, Weight,
+    Availability, Check, CheckName, CheckOutput, Checks, DrainTime, Endpoint, Endpoints, ExpiresAfter, GuardScope,
+    GuardShare, GuardTime, Holder, Incarnation, InstanceKey, InstancePatch, InstanceSpec, LeaseId, LeaseTtl, Lifetime,
+    Locality, Metadata, OverrideSpec, OverrideTarget, Patch, Probe, RemoveAfter, RequestKey, Sequence, SettingsPatch,
+    SpecParts, Tags, Vantage, Verdict, Weight,
 };
 
 pub(super) fn key() -> impl Strategy<Value = InstanceKey> {
@@ -97,6 +98,52 @@ fn tags() -> impl Strategy<Value = Tags> {
     collection::btree_set("[tu]", 0..3).prop_map(|tags| Tags::parse(tags).expect("few and short"))
 }
 
+pub(super) fn check_name() -> impl Strategy<Value = CheckName> {
+    "[abc]".prop_map(|name| name.as_str().parse().expect("valid"))
+}
+
+pub(super) fn verdict() -> impl Strategy<Value = Verdict> {
+    prop::sample::select(vec![
+        Verdict::Passing,
+        Verdict::Passing,
+        Verdict::Warning,
+        Verdict::Critical,
+        Verdict::Critical,
+    ])
+}
+
+pub(super) fn output() -> impl Strategy<Value = CheckOutput> {
+    "[xy]{0,1}".prop_map(|output| CheckOutput::cut(&output))
+}
+
+/// Mostly none; of members or reported, of the last endpoint as often as of the first.
+fn checks() -> impl Strategy<Value = Vec<Check>> {
+    let vantage = prop_oneof![
+        Just(Vantage::default()),
+        (2_u32..4).prop_map(|points| Vantage::new(points, None).expect("valid"))
+    ];
+    let probe = prop_oneof![3 => Just(Probe::Tcp), 2 => Just(Probe::Reported)];
+    let check = (any::<bool>(), probe, vantage).prop_map(|(last, probe, vantage)| Check {
+        endpoint: u32::from(last).try_into().expect("valid"),
+        vantage,
+        ..Check::new("a".parse().expect("valid"), probe)
+    });
+    let some = collection::vec(check, 1..4).prop_map(|mut checks| {
+        for (check, name) in checks.iter_mut().zip(["a", "b", "c"]) {
+            check.name = name.parse().expect("valid");
+        }
+        checks
+    });
+    prop_oneof![2 => Just(vec![]), 1 => some]
+}
+
+/// The parts with those of the checks that fit.
+fn with_checks((mut parts, mut checks): (SpecParts, Vec<Check>)) -> SpecParts {
+    checks.retain(|check| usize::from(check.endpoint.get()) < parts.endpoints.as_slice().len());
+    parts.checks = checks.try_into().expect("few");
+    parts
+}
+
 pub(super) fn spec() -> impl Strategy<Value = InstanceSpec> {
     let holder = (option::of("[op]"), option::of(1_u64..3)).prop_map(|(owner, incarnation)| Holder {
         owner: owner.map(|owner| owner.as_str().parse().expect("valid")),
@@ -127,10 +174,17 @@ pub(super) fn spec() -> impl Strategy<Value = InstanceSpec> {
                     metadata,
                     tags,
                     holder,
+                    checks: Checks::default(),
                 }
             ),
     ]
     .prop_map(crate::samples::spec)
+}
+
+/// A spec that has checks as often as not.
+pub(super) fn checked_spec() -> impl Strategy<Value = InstanceSpec> {
+    let parts = spec().prop_map(InstanceSpec::into_parts);
+    (parts, checks()).prop_map(with_checks).prop_map(crate::samples::spec)
 }
 
 pub(super) fn patch() -> impl Strategy<Value = InstancePatch> {

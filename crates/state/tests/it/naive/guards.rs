@@ -1,8 +1,8 @@
 //! Guards, as simply as can be: who belongs to a scope and what counts in it is asked anew each time.
 
 use quorate_model::{
-    Availability, GuardCause, GuardScope, GuardTime, InstanceParts, Lapse, Liveness, LogTime, Revision, ServiceKey,
-    ServiceSettings,
+    Availability, CheckState, GuardCause, GuardScope, GuardTime, Health, InstanceParts, Lapse, Liveness, LogTime,
+    Revision, ServiceKey, ServiceSettings,
 };
 use quorate_state::{Effect, Event, Guard, Outcome};
 
@@ -106,7 +106,7 @@ impl Naive {
         }
         let of_it = self.instances.iter().filter(|it| scopes_of(it).contains(scope));
         let usable: Vec<_> = of_it
-            .filter(|it| self.standing(it).availability == Availability::Enabled)
+            .filter(|it| self.standing(it).availability == Availability::Enabled && works(it))
             .collect();
         let left = usable.iter().filter(|it| it.lapse.is_none()).count();
         let lapsed = usable.iter().filter_map(|it| it.lapse);
@@ -266,6 +266,12 @@ pub(super) fn deadline(known: &NaiveGuard) -> LogTime {
         NaiveGuardState::Raised(guard) => guard.drops_at,
         NaiveGuardState::Dropped { at_ms, .. } => LogTime::from_ms(at_ms).plus_ms(172_800_000),
     }
+}
+
+/// Whether no check speaks against it.
+fn works(instance: &InstanceParts) -> bool {
+    let is_good = |state: &CheckState| matches!(state.health, Health::Passing | Health::Warning);
+    instance.checks.iter().all(is_good)
 }
 
 fn is_suspect_by(guard: &Guard, lapse: &Lapse) -> bool {

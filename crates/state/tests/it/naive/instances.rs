@@ -7,9 +7,9 @@ use quorate_model::{
 };
 use quorate_state::{Change, Effect, Event, Mutated, Mutation, Rejection, Takeover};
 
-use super::{Naive, leases::Keeper};
+use super::{Naive, checks::carried, leases::Keeper};
 
-type Done = Result<(Mutated, Vec<Event>), Rejection>;
+pub(super) type Done = Result<(Mutated, Vec<Event>), Rejection>;
 
 pub(super) fn shared(parts: &InstanceParts) -> Arc<Instance> {
     Arc::new(Instance::new(parts.clone()))
@@ -25,10 +25,22 @@ impl Naive {
                 lifetime,
                 registered_at_ms,
             } => self.register(now, key, spec, *takeover, *lifetime, *registered_at_ms),
-            Mutation::Update { key, generation, patch } => self.change(now, key, *generation, |instance| {
-                let spec = instance.spec.patched(patch).expect("samples are small");
-                (instance.spec != spec).then(|| instance.spec = spec)
-            }),
+            Mutation::Update { key, generation, patch } => {
+                let unfit = self.unfit(key, patch);
+                let done = self.change(now, key, *generation, |instance| {
+                    let spec = instance.spec.patched(patch);
+                    let spec = spec.ok().filter(|_| unfit.is_none())?;
+                    (instance.spec != spec).then(|| instance.spec = spec)
+                })?;
+                unfit.map_or(Ok(done), Err)
+            }
+            Mutation::ReportCheck {
+                key,
+                generation,
+                check,
+                verdict,
+                output,
+            } => self.report_check(now, key, *generation, check, (*verdict, output)),
             Mutation::SetAvailability {
                 key,
                 availability,
@@ -77,8 +89,10 @@ impl Naive {
             Keeper::Lease(id) => Some(id),
             Keeper::New(ttl) => Some(self.make_own_lease(now, &spec, ttl, registered_at_ms)?),
         };
+        let checks = carried(goes_on.as_ref(), &spec);
         let next = InstanceParts {
             key: key.clone(),
+            checks,
             spec,
             availability: old.as_ref().map_or(Availability::Enabled, |old| old.availability),
             create_revision: old.as_ref().map_or(now, |old| old.create_revision),
@@ -102,7 +116,7 @@ impl Naive {
         Ok((outcome, vec![event]))
     }
 
-    fn change(
+    pub(super) fn change(
         &mut self,
         now: Revision,
         key: &InstanceKey,

@@ -98,6 +98,9 @@ impl Naive {
                 .map(|known| known.spec.target().kind())
                 .collect(),
             liveness: self.liveness(instance),
+            drain_remaining_ms: instance
+                .drains_until
+                .map(|at| at.as_ms().saturating_sub(self.log_time_ms)),
         };
         for known in &self.overrides {
             if !means(known.spec.target(), instance) {
