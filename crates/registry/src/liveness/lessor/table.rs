@@ -3,7 +3,7 @@
 //! # Invariants
 //! - What was kept for a leader is never older than what it told, and is forgotten with the process or the lease only.
 //! - Nothing is taken from a leader once a later one has asked or told: what that one was told is all that there is.
-//! - A lease that lives is in the wheel once, or due, or its lapse is under way.
+//! - A lease that lives comes up in the wheel no later than it is due, or it is due, or its lapse is under way.
 
 mod updates;
 
@@ -56,7 +56,8 @@ struct Slot {
     ttl: Option<LeaseTtl>,
     /// Whether nobody has told of a renewal: the time is that at which its grant was applied here.
     is_guess: bool,
-    is_in_wheel: bool,
+    /// When the wheel brings it up next, if it does. What it brings up at other times is left over from before.
+    comes_up_ms: Option<u64>,
     phase: Phase,
 }
 
@@ -185,7 +186,10 @@ impl Table {
             let Some(slot) = self.slots.get_mut(&id) else {
                 continue;
             };
-            slot.is_in_wheel = false;
+            if slot.comes_up_ms.is_none_or(|at_ms| at_ms > now_ms) {
+                continue;
+            }
+            slot.comes_up_ms = None;
             let (Phase::Calm, Some(ttl)) = (slot.phase, slot.ttl) else {
                 continue;
             };
@@ -326,6 +330,10 @@ impl Table {
                 slot.renewed_ms.max(renewed_ms)
             };
             slot.is_guess = false;
+            // It may be due sooner than was thought.
+            if let (Phase::Calm, Some(ttl)) = (slot.phase, slot.ttl) {
+                slot.wait(*id, deadline_ms(slot.renewed_ms, ttl), &mut self.wheel);
+            }
         }
     }
 
@@ -421,15 +429,15 @@ impl Slot {
             renewed_ms,
             ttl: None,
             is_guess,
-            is_in_wheel: false,
+            comes_up_ms: None,
             phase: Phase::Calm,
         }
     }
 
     /// Has the wheel bring the lease up then, unless it does before.
     fn wait(&mut self, id: LeaseId, at_ms: u64, wheel: &mut Wheel) {
-        if !std::mem::replace(&mut self.is_in_wheel, true) {
-            wheel.insert(id, at_ms);
+        if self.comes_up_ms.is_none_or(|comes_up_ms| comes_up_ms > wheel.comes_up_ms(at_ms)) {
+            self.comes_up_ms = Some(wheel.insert(id, at_ms));
         }
     }
 }

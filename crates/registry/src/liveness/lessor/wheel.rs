@@ -30,12 +30,21 @@ impl Wheel {
         }
     }
 
-    /// Has a lease looked at when `at_ms` is over, or on the way there.
-    pub(super) fn insert(&mut self, lease: LeaseId, at_ms: u64) {
+    /// Has a lease looked at when `at_ms` is over, or on the way there, and answers when.
+    pub(super) fn insert(&mut self, lease: LeaseId, at_ms: u64) -> u64 {
+        let number = self.number(at_ms);
+        self.slot(number).push(lease);
+        number * SLOT_MS
+    }
+
+    /// When a lease would be looked at that has to be when `at_ms` is over.
+    pub(super) fn comes_up_ms(&self, at_ms: u64) -> u64 {
+        self.number(at_ms) * SLOT_MS
+    }
+
+    fn number(&self, at_ms: u64) -> u64 {
         // Rounded up: not before it is time.
-        let wanted = at_ms.div_ceil(SLOT_MS);
-        let slot = wanted.clamp(self.next, self.next + SLOTS as u64 - 1);
-        self.slot(slot).push(lease);
+        at_ms.div_ceil(SLOT_MS).clamp(self.next, self.next + SLOTS as u64 - 1)
     }
 
     /// Takes out leases that have to be looked at by `now_ms`, at most so many.
@@ -80,7 +89,9 @@ mod tests {
     #[test]
     fn no_more_are_taken_than_are_asked_for_and_none_is_lost() {
         let mut wheel = Wheel::new(0);
-        (1..=10).for_each(|id| wheel.insert(LeaseId::new(id), 500));
+        for id in 1..=10 {
+            wheel.insert(LeaseId::new(id), 500);
+        }
         let mut taken = Vec::new();
         while let batch @ [_, ..] = &*wheel.take(1_000, 4) {
             assert!(batch.len() <= 4);

@@ -115,6 +115,24 @@ fn a_lease_is_due_a_twentieth_after_its_ttl_and_not_before() {
 }
 
 #[test]
+fn a_lease_is_due_in_time_though_it_was_thought_to_be_renewed_later() {
+    let mut node = Node::new();
+    let id = node.grant();
+    node.table.lead();
+    // It was granted long before this member started and learned of it.
+    node.table.learn(&vec![(id, 9_000)], false, node.now);
+    node.pass(Duration::from_secs(2));
+    assert_eq!(node.due(), [id]);
+    // What is left over in the wheel from when it was thought to be due later does nothing.
+    node.table.settle(&[id], node.now);
+    node.renew(id);
+    node.pass(Duration::from_secs(10));
+    assert_eq!(node.due(), []);
+    node.pass(Duration::from_secs(1));
+    assert_eq!(node.due(), [id]);
+}
+
+#[test]
 fn a_renewal_counts_from_when_it_came_in() {
     let mut node = Node::new();
     node.table.lead();
