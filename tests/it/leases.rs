@@ -5,16 +5,17 @@ mod guarded;
 mod pauses;
 mod races;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quorate_client::{Client, LeaseOptions, Lifetime, RegisterOptions};
 use quorate_model::{Consistency, Filter, Include, LeaseId, LeaseTtl, Liveness, Renewal};
 use quorate_tests::{Cluster, READY_WITHIN, eventually, figure, id, parts, registration, service};
+use tokio::time::Instant;
 
 const TTL: Duration = Duration::from_secs(2);
 
 fn ttl(time: Duration) -> LeaseTtl {
-    time.try_into().unwrap()
+    time.try_into().expect("a time that leases may have")
 }
 
 /// The longest time after its last renewal that an instance may still be in default answers.
@@ -27,7 +28,7 @@ async fn grant(client: &Client, time: Duration) -> LeaseId {
         ttl: ttl(time),
         ..LeaseOptions::default()
     };
-    client.grant_lease(options).await.unwrap().value.lease
+    client.grant_lease(options).await.expect("there is room").value.lease
 }
 
 fn kept_by(lease: LeaseId, port: u16) -> RegisterOptions {
@@ -40,8 +41,9 @@ fn kept_by(lease: LeaseId, port: u16) -> RegisterOptions {
 /// The ids of the instances of `web` in a default answer that misses nothing.
 async fn answered(client: &Client) -> Vec<String> {
     let confirmed = client.with_consistency(Consistency::Linearizable);
-    let answer = confirmed.resolve(&service("web"), Filter::default()).await.unwrap();
+    let answer = confirmed.resolve(&service("web"), Filter::default()).await;
     answer
+        .expect("there is a leader")
         .value
         .instances
         .iter()
@@ -50,7 +52,8 @@ async fn answered(client: &Client) -> Vec<String> {
 }
 
 async fn renew(client: &Client, lease: LeaseId) -> Renewal {
-    client.renew(vec![lease]).await.unwrap().value[0].renewal
+    let renewed = client.renew(vec![lease]).await;
+    renewed.expect("there is a leader").value[0].renewal
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ const LONG: Duration = Duration::from_secs(900);
 const SERVICES: usize = 10;
 
 fn number(name: &str, default: usize) -> usize {
-    env::var(name).map_or(default, |count| count.parse().unwrap())
+    env::var(name).map_or(default, |count| count.parse().expect("a number"))
 }
 
 async fn answered(client: &Client, of: &str) -> usize {
@@ -78,7 +78,7 @@ async fn kill_leaders(cluster: &Cluster, until: Instant) -> usize {
 async fn watch_the_dying(cluster: &Cluster, lanes: Arc<Vec<Holders>>, count: usize, time: Duration) -> Duration {
     let client = cluster.client();
     // The last one has to be out before the kills are over.
-    let every = time.saturating_sub(2 * TTL) / u32::try_from(count).unwrap();
+    let every = time.saturating_sub(2 * TTL) / u32::try_from(count).expect("some hundreds");
     let mut watching = JoinSet::new();
     for dying in 0..count {
         let (lane, place) = (dying % SERVICES, dying / SERVICES);
@@ -224,17 +224,23 @@ async fn grant(cluster: &Cluster, count: usize, ttl: Duration) {
     let room = Arc::new(Semaphore::new(256));
     let mut granting = JoinSet::new();
     let clients: Vec<Client> = (0..3)
-        .map(|lane| cluster.client_builder(lane).deadline(LONG).build().unwrap())
+        .map(|lane| {
+            cluster
+                .client_builder(lane)
+                .deadline(LONG)
+                .build()
+                .expect("the nodes have addresses")
+        })
         .collect();
     for nth in 0..count {
-        let permit = Arc::clone(&room).acquire_owned().await.unwrap();
+        let permit = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
         let client = clients[nth % 3].clone();
         granting.spawn(async move {
             let options = LeaseOptions {
-                ttl: LeaseTtl::try_from(ttl).unwrap(),
+                ttl: LeaseTtl::try_from(ttl).expect("a time that leases may have"),
                 ..LeaseOptions::default()
             };
-            client.grant_lease(options).await.unwrap();
+            client.grant_lease(options).await.expect("there is room for the lease");
             drop(permit);
         });
         while granting.try_join_next().is_some() {}
@@ -257,7 +263,10 @@ async fn p99(client: &Client, time: Duration) -> Duration {
                 let mut parts = parts(80);
                 parts.holder.incarnation = Incarnation::try_from(run).ok();
                 let begun = Instant::now();
-                client.register(&service, &id, registration(parts)).await.unwrap();
+                client
+                    .register(&service, &id, registration(parts))
+                    .await
+                    .expect("there is room for the instance");
                 times.push(begun.elapsed());
             }
             times

@@ -1,10 +1,11 @@
 //! Answers do not collapse when most of those who hold leases fall silent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quorate_client::{Answer, Client, Instances};
-use quorate_model::{Consistency, Filter, GuardScope, Liveness};
+use quorate_model::{Consistency, Filter, Found, GuardScope, Liveness};
 use quorate_tests::{Cluster, Holders, READY_WITHIN, SETTLED_WITHIN, ensure, eventually, figure, service};
+use tokio::time::Instant;
 
 const TTL: Duration = Duration::from_secs(2);
 
@@ -17,7 +18,10 @@ const ANSWERED_LEAST: usize = HOLDERS - HOLDERS * 15 / 100;
 
 async fn answer(client: &Client) -> Answer<Instances> {
     let confirmed = client.with_consistency(Consistency::Linearizable);
-    confirmed.resolve(&service("web"), Filter::default()).await.unwrap()
+    confirmed
+        .resolve(&service("web"), Filter::default())
+        .await
+        .expect("there is a leader")
 }
 
 fn count(answer: &Answer<Instances>, liveness: Liveness) -> usize {
@@ -69,7 +73,7 @@ async fn an_answer_does_not_collapse_when_most_holders_fall_silent_and_is_whole_
     let back = answer(&client).await;
     let generations = holders.held().iter().map(|held| held.generation);
     let mut expected: Vec<_> = generations.collect();
-    let mut found: Vec<_> = back.value.instances.iter().map(|found| found.generation()).collect();
+    let mut found: Vec<_> = back.value.instances.iter().map(Found::generation).collect();
     expected.sort_unstable();
     found.sort_unstable();
     assert_eq!(found, expected, "nobody has registered again");

@@ -1,8 +1,9 @@
 //! Nothing lapses because members do not run, or are told another time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quorate_tests::{Cluster, Holders, READY_WITHIN, WallClock, ensure, eventually, figure, missing, skip};
+use tokio::time::Instant;
 
 const TTL: Duration = Duration::from_secs(3);
 
@@ -36,7 +37,7 @@ async fn nothing_lapses_while_members_do_not_run() {
 
     let leader = cluster.leader().await;
     leader.pause_now().await;
-    let resumes = tokio::time::Instant::now() + 2 * TTL;
+    let resumes = Instant::now() + 2 * TTL;
     tokio::time::sleep_until(resumes).await;
     leader.resume();
     nothing_has_lapsed(&holders, "the leader did not run").await;
@@ -44,7 +45,7 @@ async fn nothing_lapses_while_members_do_not_run() {
     for member in cluster.members() {
         member.pause_now().await;
     }
-    let resumes = tokio::time::Instant::now() + 2 * TTL;
+    let resumes = Instant::now() + 2 * TTL;
     tokio::time::sleep_until(resumes).await;
     cluster.members().iter().for_each(quorate_tests::Member::resume);
     nothing_has_lapsed(&holders, "no member ran").await;
@@ -53,9 +54,11 @@ async fn nothing_lapses_while_members_do_not_run() {
     for member in &followers {
         member.pause_now().await;
     }
-    let resumes = tokio::time::Instant::now() + 2 * TTL;
+    let resumes = Instant::now() + 2 * TTL;
     tokio::time::sleep_until(resumes).await;
-    followers.iter().for_each(|member| member.resume());
+    for member in &followers {
+        member.resume();
+    }
     nothing_has_lapsed(&holders, "there was no quorum").await;
     figure(format!(
         "renewals answered over three outages of {:?}: {}",
@@ -70,7 +73,7 @@ async fn nothing_lapses_when_all_members_are_killed_and_start_again() {
     let holders = Holders::settle(&cluster, "web", 60, TTL).await;
     all_answered(&holders).await;
     cluster.kill_all();
-    let starts = tokio::time::Instant::now() + 2 * TTL;
+    let starts = Instant::now() + 2 * TTL;
     tokio::time::sleep_until(starts).await;
     cluster.members().iter().for_each(quorate_tests::Member::start);
     nothing_has_lapsed(&holders, "all members began anew").await;

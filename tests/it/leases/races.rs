@@ -15,8 +15,8 @@ const DEEDS: usize = 4;
 fn run(incarnation: u64) -> RegisterOptions {
     let mut parts = parts(80);
     parts.holder = Holder {
-        owner: Some("pod".parse().unwrap()),
-        incarnation: Some(Incarnation::try_from(incarnation).unwrap()),
+        owner: Some("pod".parse().expect("a name")),
+        incarnation: Some(Incarnation::try_from(incarnation).expect("it is not 0")),
     };
     registration(parts)
 }
@@ -27,7 +27,7 @@ async fn ten_thousand_late_deeds_of_old_processes_have_no_effect() {
     let mut racing = JoinSet::new();
     for number in 0..INSTANCES {
         let client = cluster.client_builder(number).build().unwrap();
-        racing.spawn(async move { race(&client, &format!("pod-{number}")).await });
+        racing.spawn(async move { Box::pin(race(&client, &format!("pod-{number}"))).await });
     }
     let mut refused = 0;
     while let Some(raced) = racing.join_next().await {
@@ -44,7 +44,12 @@ async fn ten_thousand_late_deeds_of_old_processes_have_no_effect() {
 async fn race(client: &Client, name: &str) -> u64 {
     let (service, id) = (service("web"), id(name));
     let mut refused = 0;
-    let mut old = client.register(&service, &id, run(1)).await.unwrap().value.generation;
+    let mut old = client
+        .register(&service, &id, run(1))
+        .await
+        .expect("there is room")
+        .value
+        .generation;
     for round in 2..=ROUNDS + 1 {
         let patch = InstancePatch {
             weight: Some(Weight::new(7)),
@@ -58,13 +63,19 @@ async fn race(client: &Client, name: &str) -> u64 {
             )
         };
         let (restarted, (updated, enabled)) = tokio::join!(restart, late);
-        let new = restarted.unwrap().value.generation;
+        let new = restarted.expect("it is the latest run").value.generation;
         assert!(new > old);
         // After the restart nothing of the old run counts.
         let late = client.deregister(&service, &id, Some(old)).await;
-        assert_eq!(late.unwrap_err().reason(), Some(Reason::StaleGeneration));
+        assert_eq!(
+            late.expect_err("it is too late").reason(),
+            Some(Reason::StaleGeneration)
+        );
         let late = client.update(&service, &id, Some(old), patch).await;
-        assert_eq!(late.unwrap_err().reason(), Some(Reason::StaleGeneration));
+        assert_eq!(
+            late.expect_err("it is too late").reason(),
+            Some(Reason::StaleGeneration)
+        );
         refused += 2;
         for outcome in [updated, enabled] {
             match outcome {
@@ -75,7 +86,11 @@ async fn race(client: &Client, name: &str) -> u64 {
                 }
             }
         }
-        let found = client.get_instance(&service, &id).await.unwrap().value;
+        let found = client
+            .get_instance(&service, &id)
+            .await
+            .expect("there is a leader")
+            .value;
         assert_eq!((found.generation(), found.weight()), (new, Weight::default()));
         old = new;
     }

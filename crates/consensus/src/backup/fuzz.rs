@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 use proptest::prelude::*;
 use quorate_fuzz::{Fuzz, reframed};
 use quorate_model::{
-    Clock, ClusterId, Endpoint, Endpoints, Epoch, InstanceKey, InstanceSpec, LogIndex, LogTime, SpecParts,
+    Clock, ClusterId, Endpoint, Endpoints, Epoch, InstanceKey, InstanceSpec, Leadership, Lifetime, LogIndex, LogTime,
+    SpecParts,
 };
 use quorate_state::{Command, Mutation, Position, Takeover};
 use quorate_storage::{MemoryDisk, OnFatal, Storage};
@@ -38,6 +39,7 @@ fn register(number: u64) -> Command {
         },
         spec: InstanceSpec::new(SpecParts::new(Endpoints::from(endpoint))).unwrap(),
         takeover: Takeover::Forbidden,
+        lifetime: Lifetime::Persistent,
         registered_at_ms: number,
     })
 }
@@ -51,6 +53,7 @@ fn file(cluster_id: ClusterId, instances: u64) -> Vec<u8> {
         let at = Position {
             index: LogIndex::new(index),
             time: LogTime::from_ms(index),
+            leadership: Leadership::NONE,
         };
         state.apply(at, &command);
     }

@@ -216,7 +216,7 @@ impl pb::renewals_server::Renewals for RenewalsDoor {
     async fn pull(&self, request: Request<pb::PullRequest>) -> Result<Response<Self::PullStream>, Status> {
         let by = leadership(request.into_inner().leadership)?;
         let parts = match self.renewals.pull(by).await {
-            Ok(known) => known_to_wire(known),
+            Ok(known) => known_to_wire(&known),
             Err(later) => vec![pb::pull_response::Part::Fenced(leadership_to_wire(later))],
         };
         let parts = parts.into_iter().map(|part| Ok(pb::PullResponse { part: Some(part) }));
@@ -306,7 +306,7 @@ fn replication(message: pb::ReplicateRequest) -> Result<Replication, Malformed> 
     })
 }
 
-fn known_to_wire(known: Known) -> Vec<pb::pull_response::Part> {
+fn known_to_wire(known: &Known) -> Vec<pb::pull_response::Part> {
     use pb::pull_response::{Head, Part};
     let head = Part::Head(Head {
         complete: known.complete,
@@ -445,7 +445,7 @@ mod tests {
                 vec![(LeaseId::new(4), 0), (LeaseId::new(9), 7)],
             ],
         };
-        let parts = known_to_wire(known.clone());
+        let parts = known_to_wire(&known);
         let send = |parts: Vec<pb::pull_response::Part>| {
             stream::iter(parts).map(|part| Ok(pb::PullResponse { part: Some(part) }))
         };

@@ -12,7 +12,7 @@ use quorate_proto::{
 };
 use quorate_registry::Tasks;
 use tokio::{runtime::Handle, sync::watch};
-use tonic::{Code, Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
@@ -96,6 +96,7 @@ door! {
     pick pb::PickRequest => pb::PickResponse;
     list_services pb::ListServicesRequest => pb::ListServicesResponse;
     list_instances pb::ListInstancesRequest => pb::ListInstancesResponse;
+    report_check pb::ReportCheckRequest => pb::ReportCheckResponse;
 }
 
 door! {
@@ -114,7 +115,18 @@ door! {
 }
 
 door! {
-    Leases {}
+    Leases {
+        type KeepAliveStream = BoxStream<'static, Result<pb::KeepAliveResponse, Status>>;
+
+        async fn keep_alive(
+            &self,
+            _: Request<Streaming<pb::KeepAliveRequest>>,
+        ) -> Result<Response<Self::KeepAliveStream>, Status> {
+            not_told()
+        }
+    }
+    renew pb::RenewRequest => pb::RenewResponse;
+    list_leases pb::ListLeasesRequest => pb::ListLeasesResponse;
     grant_lease pb::GrantLeaseRequest => pb::GrantLeaseResponse;
     revoke_lease pb::RevokeLeaseRequest => pb::RevokeLeaseResponse;
     get_lease pb::GetLeaseRequest => pb::GetLeaseResponse;
@@ -127,6 +139,9 @@ door! {
     list_overrides cluster_pb::ListOverridesRequest => cluster_pb::ListOverridesResponse;
     set_service_settings cluster_pb::SetServiceSettingsRequest => cluster_pb::SetServiceSettingsResponse;
     get_service_settings cluster_pb::GetServiceSettingsRequest => cluster_pb::GetServiceSettingsResponse;
+    list_guards cluster_pb::ListGuardsRequest => cluster_pb::ListGuardsResponse;
+    raise_guard cluster_pb::RaiseGuardRequest => cluster_pb::RaiseGuardResponse;
+    drop_guard cluster_pb::DropGuardRequest => cluster_pb::DropGuardResponse;
 }
 
 fn routes_to(door: &Door, limits: Limits) -> (Routes, watch::Sender<bool>) {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use quorate_consensus::{Calling, Consensus, RaftLog, peer_routes};
+use quorate_consensus::{Calling, Connector, Consensus, RaftLog, peer_routes};
 use quorate_frontend::grpc;
 use quorate_model::{Clock, Epoch, Identity, MemberId};
-use quorate_registry::{Limits, Policy, ProbePolicy, Probing, Registry, Trust};
+use quorate_registry::{Dial, Limits, Policy, ProbePolicy, Probing, Registry, Trust};
 use quorate_storage::{FatalError, OnFatal};
 use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
@@ -53,21 +53,14 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     tasks.main.spawn("log-keeper", Policy::Essential, keeping);
     // Before anybody is told that the member is there: a cluster that is read-only stays so.
     consensus.report_disk(watching::shortage(&disk.keeping, needs).await);
-    let registry = Registry::start(quorate_registry::Parts {
-        consensus: consensus.clone(),
+    let registry = start_registry(
+        &consensus,
         connector,
-        clock: Arc::clone(&clock),
-        limits: Limits::default(),
-        seed: random.next_u64(),
-        tasks: tasks.main.clone(),
-        probing: Probing {
-            dial,
-            policy: ProbePolicy::default(),
-            // A check that verifies certificates names those it trusts.
-            trust: Trust::nobody(),
-        },
-        urgent_tasks: tasks.peers.clone(),
-    });
+        dial,
+        Arc::clone(&clock),
+        random.next_u64(),
+        &tasks,
+    );
     let peers = peer_routes(
         consensus.clone(),
         registry.joining(),
@@ -106,6 +99,31 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     })
 }
 
+fn start_registry(
+    consensus: &Consensus,
+    connector: Arc<dyn Connector>,
+    dial: Arc<dyn Dial>,
+    clock: Arc<dyn Clock>,
+    seed: u64,
+    tasks: &TaskGroups,
+) -> Registry {
+    Registry::start(quorate_registry::Parts {
+        consensus: consensus.clone(),
+        connector,
+        clock,
+        limits: Limits::default(),
+        seed,
+        tasks: tasks.main.clone(),
+        probing: Probing {
+            dial,
+            policy: ProbePolicy::default(),
+            // A check that verifies certificates names those it trusts.
+            trust: Trust::nobody(),
+        },
+        urgent_tasks: tasks.peers.clone(),
+    })
+}
+
 /// What storage calls when it fails for good, and where the node hears of it.
 fn fatal_hook() -> (OnFatal, watch::Receiver<Option<FatalError>>) {
     let (sender, receiver) = watch::channel(None);
@@ -119,7 +137,7 @@ async fn start_raft(
     config: &Config,
     identity: Identity,
     disk: &OpenDisk,
-    connector: Arc<dyn quorate_consensus::Connector>,
+    connector: Arc<dyn Connector>,
     clock: Arc<dyn Clock>,
     runtimes: &Runtimes,
 ) -> Result<Consensus, NodeError> {

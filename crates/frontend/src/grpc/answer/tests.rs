@@ -29,6 +29,10 @@ fn instance(id: usize, value_len: usize) -> Found {
         modify_revision: Revision::new(1),
         generation: Generation::new(1),
         registered_at_ms: 0,
+        lease: None,
+        lapse: None,
+        drains_until: None,
+        checks: Box::default(),
     }))
 }
 
@@ -41,6 +45,7 @@ fn some_header() -> Header {
         revision: Revision::new(99),
         leader: None,
         staleness: None,
+        guards_raised: 0,
     }
 }
 

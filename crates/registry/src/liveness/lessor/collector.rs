@@ -152,21 +152,18 @@ impl Batch {
     fn of(requests: Vec<Request>) -> Vec<Self> {
         let mut batches: Vec<Self> = Vec::new();
         for request in requests {
-            match batches
-                .last_mut()
-                .filter(|last| last.leases.len() + request.leases.len() <= BATCH_LEASES_MAX)
-            {
-                Some(last) => last.add(request),
-                None => {
-                    let mut batch = Self {
-                        requests: Vec::new(),
-                        leases: Vec::new(),
-                        came_at: Duration::ZERO,
-                    };
-                    batch.add(request);
-                    batches.push(batch);
-                }
+            let fits = |last: &&mut Self| last.leases.len() + request.leases.len() <= BATCH_LEASES_MAX;
+            if let Some(last) = batches.last_mut().filter(fits) {
+                last.add(request);
+                continue;
             }
+            let mut batch = Self {
+                requests: Vec::new(),
+                leases: Vec::new(),
+                came_at: Duration::ZERO,
+            };
+            batch.add(request);
+            batches.push(batch);
         }
         for batch in &mut batches {
             batch.leases.sort_unstable();

@@ -44,7 +44,7 @@ impl LeaseClock {
         let passed = now.saturating_sub(self.ticked);
         let counts = passed.min(step_max()).min(self.confirmed_part(confirmed));
         self.counted += counts;
-        self.uncounted += passed - counts;
+        self.uncounted += passed.saturating_sub(counts);
         self.ticked = now.max(self.ticked);
     }
 
