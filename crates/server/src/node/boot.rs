@@ -1,11 +1,11 @@
 //! The start of a node that knows who it is: from its disk to doors that serve.
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use quorate_consensus::{Calling, Consensus, RaftLog, peer_routes};
 use quorate_frontend::grpc;
 use quorate_model::{Clock, Epoch, Identity, MemberId};
-use quorate_registry::{Limits, Policy, ProbePolicy, Probing, Registry, Trust};
+use quorate_registry::{Limits, Policy, Probing, Registry, Trust};
 use quorate_storage::{FatalError, OnFatal};
 use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
@@ -33,6 +33,8 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         mut random,
         runtimes,
     } = parts;
+    // Before anything is begun that would have to be undone.
+    let trust = trust(config.probes().ca_file())?;
     let tasks = TaskGroups::new(&runtimes);
     let (on_fatal, fatal) = fatal_hook();
     let needs = config.limits().disk_needs();
@@ -62,9 +64,8 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         tasks: tasks.main.clone(),
         probing: Probing {
             dial,
-            policy: ProbePolicy::default(),
-            // A check that verifies certificates names those it trusts.
-            trust: Trust::nobody(),
+            policy: config.probes().policy().clone(),
+            trust,
         },
         urgent_tasks: tasks.peers.clone(),
     });
@@ -136,6 +137,19 @@ async fn start_raft(
     let starting = runtimes.raft.spawn(Consensus::start(parts));
     let started = starting.await.map_err(|error| NodeError::RaftDied(error.to_string()))?;
     Ok(started?)
+}
+
+/// Whose certificates are trusted where a check names none.
+fn trust(ca_file: Option<&Path>) -> Result<Trust, NodeError> {
+    let Some(path) = ca_file else {
+        return Ok(Trust::nobody());
+    };
+    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    let trust = read.and_then(|pem| Trust::from_pem(&pem).map_err(|error| error.to_string()));
+    trust.map_err(|problem| NodeError::ProbeCaFile {
+        path: path.to_path_buf(),
+        problem,
+    })
 }
 
 /// Founds the cluster if this is its founder and nobody else has come since: the first time, and again if the

@@ -436,7 +436,10 @@ impl Slot {
 
     /// Has the wheel bring the lease up then, unless it does before.
     fn wait(&mut self, id: LeaseId, at_ms: u64, wheel: &mut Wheel) {
-        if self.comes_up_ms.is_none_or(|comes_up_ms| comes_up_ms > wheel.comes_up_ms(at_ms)) {
+        if self
+            .comes_up_ms
+            .is_none_or(|comes_up_ms| comes_up_ms > wheel.comes_up_ms(at_ms))
+        {
             self.comes_up_ms = Some(wheel.insert(id, at_ms));
         }
     }
