@@ -421,7 +421,18 @@ async fn what_is_no_certificate_is_refused() {
         tls: Some(tls),
     });
     let parts = checked("10.0.0.1:80".parse().unwrap(), Check::new(alive(), grpc));
-    let refused = client.register(&service("web"), &id("a"), registration(parts)).await;
+    let refused = client
+        .register(&service("web"), &id("a"), registration(parts.clone()))
+        .await;
     let problem = refused.unwrap_err().to_string();
     assert!(problem.contains("no certificates"), "{problem}");
+
+    let fine = checked("10.0.0.1:80".parse().unwrap(), Check::new(alive(), Probe::Reported));
+    let batch = [("a", parts), ("b", fine)].map(|(name, parts)| {
+        let spec = InstanceSpec::new(parts).unwrap();
+        Write::register(service("web"), id(name), spec.into())
+    });
+    let outcomes = client.write_batch(batch.to_vec()).await;
+    let done: Vec<bool> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(done, [false, true], "{outcomes:?}");
 }

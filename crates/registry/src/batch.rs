@@ -70,6 +70,14 @@ pub type Outcomes = BTreeMap<u32, Result<Done, Error>>;
 // === impl Write ===
 
 impl Write {
+    /// Refuses what can be seen to come to nothing.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self {
+            Self::Register(registration) => registration.check_certificates(),
+            Self::Update { .. } | Self::Deregister { .. } | Self::SetAvailability { .. } => Ok(()),
+        }
+    }
+
     /// The mutation for it at `now_ms` of the wall clock.
     pub(crate) fn into_mutation(self, now_ms: u64) -> Mutation {
         match self {

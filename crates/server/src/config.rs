@@ -15,6 +15,7 @@ mod limits;
 mod logging;
 mod overrides;
 mod place;
+mod probes;
 mod retention;
 mod settings;
 mod start;
@@ -28,6 +29,7 @@ pub use limits::{DiskNeeds, Limits};
 pub use logging::{LogFormat, Logging};
 pub use overrides::ConfigOverrides;
 pub use place::Place;
+pub use probes::Probes;
 pub use start::Start;
 
 use layers::Layers;
@@ -42,6 +44,7 @@ pub struct Config {
     timing: Timing,
     retention: Retention,
     limits: Limits,
+    probes: Probes,
     logging: Logging,
 }
 
@@ -69,6 +72,7 @@ impl Config {
             timing: timing::parse(&settings, &layers)?,
             retention: retention::parse(&settings, &layers)?,
             limits: Limits::parse(&settings, &layers)?,
+            probes: Probes::parse(&settings, &layers)?,
             logging: Logging::parse(&settings, &layers)?,
             doors,
             place,
@@ -103,6 +107,11 @@ impl Config {
     /// What the node takes at most.
     pub fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What the node probes, and whom it trusts then.
+    pub fn probes(&self) -> &Probes {
+        &self.probes
     }
 
     /// What the process writes to stderr.

@@ -16,7 +16,8 @@ mod telemetry;
 pub use backup::{BackupError, RestoredDoors, inspect_snapshot, restore_snapshot};
 pub use clock::SystemClock;
 pub use config::{
-    Config, ConfigError, ConfigOverrides, DiskNeeds, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Start,
+    Config, ConfigError, ConfigOverrides, DiskNeeds, Door, Doors, Limits, LogFormat, Logging, Origin, Place, Probes,
+    Start,
 };
 pub use connector::TcpConnector;
 pub use dial::TcpDial;

@@ -14,11 +14,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use hyper_util::rt::TokioIo;
 use quorate_consensus::{
-    Applicant, Applied, BoxIo, Calling, ChangeError, Connector, Consensus, JoinError, Joining, MemberInfo, MemberList,
-    MemberOutcome, MemberRequest, Members, MembershipChange, Parts, ProposeError, RaftLog, Retention, Role, StartError,
-    Timing, peer_routes,
+    Applicant, Applied, BoxIo, Calling, ChangeError, Connector, Consensus, JoinError, Joining, Known, MemberInfo,
+    MemberList, MemberOutcome, MemberRequest, Members, MembershipChange, Parts, ProposeError, RaftLog, Renewals,
+    RenewalsFailed, Replicated, Replication, Retention, Role, StartError, Timing, peer_routes,
 };
-use quorate_model::{Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, LogIndex, MemberId};
+use quorate_model::{
+    Clock, ClusterId, DoorAddress, Epoch, Identity, JoinNonce, Leadership, LeaseId, LogIndex, MemberId, Renewal,
+};
 use quorate_state::Command;
 use quorate_storage::{MemoryDisk, OnFatal, Storage};
 use tokio::{
@@ -122,6 +124,25 @@ impl Members for Closed {
 impl Joining for Closed {
     fn admit(&self, _candidate: Applicant) -> BoxFuture<'static, Result<MemberId, JoinError>> {
         Box::pin(async { Err(JoinError::Refused("closed".to_owned())) })
+    }
+}
+
+impl Renewals for Closed {
+    fn renew(
+        &self,
+        _leases: Vec<LeaseId>,
+        _age: Duration,
+        _time_left: Duration,
+    ) -> BoxFuture<'static, Result<Vec<Renewal>, RenewalsFailed>> {
+        Box::pin(async { Err(RenewalsFailed::NotLeader(None)) })
+    }
+
+    fn replicate(&self, _told: Replication) -> Replicated {
+        Replicated::OutOfOrder
+    }
+
+    fn pull(&self, by: Leadership) -> BoxFuture<'static, Result<Known, Leadership>> {
+        Box::pin(async move { Err(by) })
     }
 }
 
@@ -251,7 +272,7 @@ impl Node {
         let consensus = Consensus::start(parts).await?;
         let (door, connections) = mpsc::unbounded_channel();
         network.doors.lock().unwrap().insert(address.to_string(), door);
-        let routes = peer_routes(consensus.clone(), Arc::new(Closed), Arc::new(Closed));
+        let routes = peer_routes(consensus.clone(), Arc::new(Closed), Arc::new(Closed), Arc::new(Closed));
         let connections = UnboundedReceiverStream::new(connections).map(Ok::<_, io::Error>);
         let serving = tokio::spawn(async move {
             let serving = tonic::transport::Server::builder().add_routes(routes);

@@ -1,7 +1,7 @@
 //! While a voter is short of disk, nothing that makes the state grow gets in, whoever it comes from.
 
 use quorate_consensus::{ProposeError, Retention};
-use quorate_model::{JoinNonce, LeaseId, LeaseTtl, MemberId, RequestKey, Sequence};
+use quorate_model::{JoinNonce, LeaseId, LeaseTtl, MemberId, RemoveAfter, RequestKey, Sequence};
 use quorate_state::{Command, Mutation, Outcome};
 
 use crate::{
@@ -91,6 +91,7 @@ async fn what_was_done_before_is_answered_again_while_a_voter_is_short_of_disk()
         owner: None,
         incarnation: incarnation.try_into().unwrap(),
         ttl: LeaseTtl::default(),
+        remove_after: RemoveAfter::of(LeaseTtl::default()),
         granted_at_ms: 0,
     };
     let Outcome::LeaseGranted { id, .. } = ask(&grant(1)).await.unwrap() else {

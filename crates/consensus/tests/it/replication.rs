@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quorate_consensus::{ProposeError, ReadIndexError, Retention};
 use quorate_model::{
-    Endpoint, Endpoints, InstanceKey, InstanceSpec, JoinNonce, MemberId, Metadata, SpecParts, Takeover,
+    Endpoint, Endpoints, InstanceKey, InstanceSpec, JoinNonce, Lifetime, MemberId, Metadata, SpecParts, Takeover,
     limits::LOG_ENTRY_LEN_MAX,
 };
 use quorate_state::{Command, Mutation, Outcome};
@@ -241,6 +241,7 @@ pub(crate) fn long_register(id: &str) -> Command {
         },
         spec: InstanceSpec::new(parts).unwrap(),
         takeover: Takeover::Forbidden,
+        lifetime: Lifetime::Persistent,
         registered_at_ms: 0,
     })
 }

@@ -26,10 +26,15 @@ impl Registry {
         let Shared { gate, route, .. } = &*self.shared;
         let deadline = self.deadline(time_left);
         let now_ms = self.shared.clock.wall_ms();
-        let mutations = writes
-            .into_iter()
-            .map(|(place, write)| (place, write.into_mutation(now_ms)));
-        let (mutations, refused) = self.with_room(mutations.collect(), once, &deadline).await?;
+        let (mut mutations, mut refused) = (Entry::with_capacity(writes.len()), Outcomes::new());
+        for (place, write) in writes {
+            match write.check() {
+                Ok(()) => mutations.push((place, write.into_mutation(now_ms))),
+                Err(error) => drop(refused.insert(place, Err(error))),
+            }
+        }
+        let (mutations, without_room) = self.with_room(mutations, once, &deadline).await?;
+        refused.extend(without_room);
         let packed = self.packed(mutations, once)?;
         let _permit = gate.enter(packed.widest(), &deadline).await?;
         let Run { outcomes, revision } = Run::new(refused).go(route, gate, packed, once, &deadline).await;

@@ -1,5 +1,6 @@
 //! Every key of the configuration, as it is written in a file, and its default.
 
+use quorate_registry::ProbePolicy;
 use serde::{Deserialize, Serialize};
 
 /// The keys, before anything is made of them.
@@ -26,6 +27,8 @@ pub(super) struct Settings {
     pub(super) snapshot_every_bytes: u64,
     pub(super) log_keep_entries: u64,
     pub(super) client_connections_max: u32,
+    pub(super) probe_refuse: Vec<String>,
+    pub(super) probe_ca_file: Option<String>,
     pub(super) log_format: String,
     pub(super) log_level: String,
 }
@@ -55,6 +58,8 @@ impl Default for Settings {
             snapshot_every_bytes: 64 << 20,
             log_keep_entries: 10_000,
             client_connections_max: 10_000,
+            probe_refuse: ProbePolicy::default().networks().map(ToString::to_string).collect(),
+            probe_ca_file: None,
             log_format: "text".to_owned(),
             log_level: "info".to_owned(),
         }

@@ -424,3 +424,19 @@ fn the_example_file_loads_and_shows_every_key_with_its_default() {
         }
     }
 }
+
+#[test]
+fn networks_that_are_not_probed_replace_the_usual_ones() {
+    let usual = file("memory = true\nbootstrap = true\n").load().unwrap();
+    let refuses = |config: &Config, ip: &str| config.probes().policy().refusing(ip.parse().unwrap()).is_some();
+    assert!(refuses(&usual, "169.254.169.254") && !refuses(&usual, "10.0.0.1"));
+    assert_eq!(usual.probes().ca_file(), None);
+    let own = file("memory = true\nbootstrap = true\nprobe_refuse = [\"10.0.0.0/8\"]\nprobe_ca_file = \"ca.pem\"\n");
+    let own = own.load().unwrap();
+    assert!(!refuses(&own, "169.254.169.254") && refuses(&own, "10.0.0.1"));
+    assert_eq!(own.probes().ca_file(), Some(Path::new("ca.pem")));
+    refused(
+        file("memory = true\nbootstrap = true\nprobe_refuse = [\"10.0.0.0\"]\n"),
+        "probe_refuse in file FILE: invalid network: \"10.0.0.0\" is not an address, a slash and a number of bits",
+    );
+}

@@ -1,11 +1,11 @@
 //! The start of a node that knows who it is: from its disk to doors that serve.
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use quorate_consensus::{Calling, Connector, Consensus, RaftLog, peer_routes};
 use quorate_frontend::grpc;
 use quorate_model::{Clock, Epoch, Identity, MemberId};
-use quorate_registry::{Dial, Limits, Policy, ProbePolicy, Probing, Registry, Trust};
+use quorate_registry::{Limits, Policy, Probing, Registry, Tasks, Trust};
 use quorate_storage::{FatalError, OnFatal};
 use rand::{Rng, RngExt as _};
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use super::{
     serving::{Serving, TaskGroups},
     watch as watching,
 };
-use crate::{Config, listener::incoming};
+use crate::{Config, Listener, listener::incoming};
 
 /// Takes the node that is `identity` from a disk that is taken to doors that serve.
 pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Result<Serving, NodeError> {
@@ -33,6 +33,8 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
         mut random,
         runtimes,
     } = parts;
+    // Before anything is begun that would have to be undone.
+    let trust = trust(config.probes().ca_file())?;
     let tasks = TaskGroups::new(&runtimes);
     let (on_fatal, fatal) = fatal_hook();
     let needs = config.limits().disk_needs();
@@ -53,22 +55,14 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
     tasks.main.spawn("log-keeper", Policy::Essential, keeping);
     // Before anybody is told that the member is there: a cluster that is read-only stays so.
     consensus.report_disk(watching::shortage(&disk.keeping, needs).await);
-    let registry = start_registry(
-        &consensus,
-        connector,
+    let probing = Probing {
         dial,
-        Arc::clone(&clock),
-        random.next_u64(),
-        &tasks,
-    );
-    let peers = peer_routes(
-        consensus.clone(),
-        registry.joining(),
-        registry.members(),
-        registry.renewals(),
-    );
-    let connections = incoming(peer_door, doors::PEER_CONNECTIONS_MAX, tasks.peers.stopping());
-    doors::serve_peers(peers, connections, &tasks.peers);
+        policy: config.probes().policy().clone(),
+        trust,
+    };
+    let seed = random.next_u64();
+    let registry = start_registry(&consensus, connector, Arc::clone(&clock), seed, probing, &tasks);
+    serve_peers(peer_door, &consensus, &registry, &tasks.peers);
     tokio::select! {
         founded = found_if_founder(&config, &consensus, &disk, &mut *random) => founded?,
         problem = consensus.stopped() => return Err(NodeError::RaftDied(problem)),
@@ -102,9 +96,9 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
 fn start_registry(
     consensus: &Consensus,
     connector: Arc<dyn Connector>,
-    dial: Arc<dyn Dial>,
     clock: Arc<dyn Clock>,
     seed: u64,
+    probing: Probing,
     tasks: &TaskGroups,
 ) -> Registry {
     Registry::start(quorate_registry::Parts {
@@ -114,14 +108,20 @@ fn start_registry(
         limits: Limits::default(),
         seed,
         tasks: tasks.main.clone(),
-        probing: Probing {
-            dial,
-            policy: ProbePolicy::default(),
-            // A check that verifies certificates names those it trusts.
-            trust: Trust::nobody(),
-        },
+        probing,
         urgent_tasks: tasks.peers.clone(),
     })
+}
+
+fn serve_peers(door: Box<dyn Listener>, consensus: &Consensus, registry: &Registry, tasks: &Tasks) {
+    let routes = peer_routes(
+        consensus.clone(),
+        registry.joining(),
+        registry.members(),
+        registry.renewals(),
+    );
+    let connections = incoming(door, doors::PEER_CONNECTIONS_MAX, tasks.stopping());
+    doors::serve_peers(routes, connections, tasks);
 }
 
 /// What storage calls when it fails for good, and where the node hears of it.
@@ -154,6 +154,19 @@ async fn start_raft(
     let starting = runtimes.raft.spawn(Consensus::start(parts));
     let started = starting.await.map_err(|error| NodeError::RaftDied(error.to_string()))?;
     Ok(started?)
+}
+
+/// Whose certificates are trusted where a check names none.
+fn trust(ca_file: Option<&Path>) -> Result<Trust, NodeError> {
+    let Some(path) = ca_file else {
+        return Ok(Trust::nobody());
+    };
+    let read = fs::read_to_string(path).map_err(|error| error.to_string());
+    let trust = read.and_then(|pem| Trust::from_pem(&pem).map_err(|error| error.to_string()));
+    trust.map_err(|problem| NodeError::ProbeCaFile {
+        path: path.to_path_buf(),
+        problem,
+    })
 }
 
 /// Founds the cluster if this is its founder and nobody else has come since: the first time, and again if the

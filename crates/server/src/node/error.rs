@@ -1,5 +1,7 @@
 //! Why a node does not start, or cannot go on.
 
+use std::path::PathBuf;
+
 use quorate_consensus::{AskError, StartError};
 use quorate_model::{DoorAddress, Identity};
 use quorate_registry::TaskFailure;
@@ -34,6 +36,14 @@ pub enum NodeError {
     /// A member does not let it in.
     #[error("joining the cluster failed: {0}")]
     NotAdmitted(AskError),
+    /// Whom its probes are to trust cannot be read.
+    #[error("probe_ca_file {}: {problem}", path.display())]
+    ProbeCaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Raft does not start.
     #[error(transparent)]
     Raft(#[from] StartError),

@@ -98,6 +98,11 @@ impl ProbePolicy {
         })
     }
 
+    /// The networks that are refused.
+    pub fn networks(&self) -> impl Iterator<Item = &Network> {
+        self.refused.iter()
+    }
+
     /// The network by which `ip` must not be probed, if there is one.
     pub fn refusing(&self, ip: IpAddr) -> Option<Network> {
         let refuses = |ip: IpAddr| self.refused.iter().find(|network| network.contains(ip)).copied();

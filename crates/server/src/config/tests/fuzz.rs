@@ -20,6 +20,8 @@ const LINES: &[&str] = &[
     "disk_ballast_bytes = 0x10",
     "snapshot_every_entries = 100\nlog_keep_entries = 10",
     "client_connections_max = 100",
+    "probe_refuse = [\"10.0.0.0/8\", \"::/0\"]",
+    "probe_ca_file = \"ca.pem\"",
     "log_format = \"json\"",
     "log_level = '''debug'''",
 ];
