@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU16, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use quorate_client::{Client, Write};
@@ -20,7 +20,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 /// Between two probes in these tests.
@@ -41,24 +41,24 @@ fn brisk() -> PaceParts {
 
 fn check(probe: Probe, pace: PaceParts) -> Check {
     Check {
-        pace: Pace::new(pace).unwrap(),
+        pace: Pace::new(pace).expect("a pace that checks may have"),
         ..Check::new(alive(), probe)
     }
 }
 
 fn alive() -> CheckName {
-    "alive".parse().unwrap()
+    "alive".parse().expect("a name")
 }
 
 /// An instance at this address that is checked in this way.
 fn checked(at: SocketAddr, check: Check) -> SpecParts {
     let endpoint = Endpoint {
         address: at.ip().into(),
-        port: at.port().try_into().unwrap(),
+        port: at.port().try_into().expect("it is not 0"),
         protocol: None,
     };
     SpecParts {
-        checks: vec![check].try_into().unwrap(),
+        checks: vec![check].try_into().expect("one is not too many"),
         ..SpecParts::new(endpoint.into())
     }
 }
@@ -69,7 +69,7 @@ fn http() -> Probe {
 
 async fn register(client: &Client, name: &str, parts: SpecParts) -> Generation {
     let registered = client.register(&service("web"), &id(name), registration(parts)).await;
-    registered.unwrap().value.generation
+    registered.expect("there is room").value.generation
 }
 
 fn fresh(client: &Client) -> Client {
@@ -80,13 +80,14 @@ async fn found(client: &Client, name: &str) -> Found {
     fresh(client)
         .get_instance(&service("web"), &id(name))
         .await
-        .unwrap()
+        .expect("it is there")
         .value
 }
 
 /// The ids of the instances in a default answer.
 async fn answered(client: &Client) -> Vec<String> {
-    let answer = fresh(client).resolve(&service("web"), Filter::default()).await.unwrap();
+    let answer = fresh(client).resolve(&service("web"), Filter::default()).await;
+    let answer = answer.expect("there is a leader");
     let instances = answer.value.instances.iter();
     instances.map(|found| found.key().id.to_string()).collect()
 }
@@ -102,6 +103,12 @@ async fn becomes(client: &Client, name: &str, health: Health, within: Duration) 
     since.elapsed()
 }
 
+fn listener() -> TcpListener {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("this host has a loopback");
+    listener.set_nonblocking(true).expect("it is a socket");
+    TcpListener::from_std(listener).expect("the test has a reactor")
+}
+
 /// A server of HTTP that answers every request with the status that it is told.
 struct Target {
     address: SocketAddr,
@@ -111,9 +118,9 @@ struct Target {
 }
 
 impl Target {
-    async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
+    fn start() -> Self {
+        let listener = listener();
+        let address = listener.local_addr().expect("it listens");
         let status = Arc::new(AtomicU16::new(200));
         let (told, asked) = mpsc::unbounded_channel();
         let mut serving = JoinSet::new();
@@ -161,14 +168,16 @@ async fn answer(mut stream: TcpStream, status: u16) {
 }
 
 /// Takes connections and says nothing.
-async fn silent() -> TcpListener {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
+fn silent() -> TcpListener {
+    listener()
 }
 
 /// A name of an instance whose check the member makes, of so many members.
 fn made_by(member: u64, of: u64) -> String {
-    let members: Vec<MemberId> = (1..=of).map(|number| number.try_into().unwrap()).collect();
-    let name = (0..).map(|number| format!("i-{number}")).find(|name| {
+    let members: Vec<MemberId> = (1..=of)
+        .map(|number| number.try_into().expect("members count from 1"))
+        .collect();
+    let name = (0..1_000).map(|number| format!("i-{number}")).find(|name| {
         let makers = assigned(&members, &key("web", name), &alive(), 1);
         makers.first().map(|maker| maker.get()) == Some(member)
     });
@@ -179,8 +188,8 @@ fn made_by(member: u64, of: u64) -> String {
 async fn what_stops_working_is_out_of_answers_in_time_and_comes_back() {
     let cluster = Cluster::start(3).await;
     let client = cluster.client();
-    let mut good = Target::start().await;
-    let silent = silent().await;
+    let mut good = Target::start();
+    let silent = silent();
     let silent_at = silent.local_addr().unwrap();
     register(&client, "a", checked(good.address, check(http(), brisk()))).await;
     register(&client, "silent", checked(silent_at, check(http(), brisk()))).await;
@@ -227,7 +236,7 @@ async fn the_checks_of_a_member_that_dies_are_made_by_the_others() {
     let client = cluster.client();
     let leader = cluster.leader().await.number();
     let follower = (1..=3).find(|number| *number != leader).unwrap();
-    let target = Target::start().await;
+    let target = Target::start();
     let name = made_by(follower, 3);
     register(&client, &name, checked(target.address, check(http(), brisk()))).await;
     becomes(&client, &name, Health::Passing, Duration::from_secs(15)).await;
@@ -302,7 +311,7 @@ async fn a_member_that_is_cut_off_marks_nothing_down() {
     let cluster = Cluster::start(3).await;
     let client = cluster.client();
     for cut_off in 1..=3_u64 {
-        let target = Target::start().await;
+        let target = Target::start();
         let name = made_by(cut_off, 3);
         // One bad result is enough: what counts is whether it may be told.
         let hasty = PaceParts { fall: 1, ..brisk() };
@@ -338,7 +347,7 @@ async fn five_thousand_probes_write_no_more_than_their_changes() {
     const DYING: u16 = 50;
     let cluster = Cluster::start(3).await;
     let client = cluster.client();
-    let (well, dying) = (silent().await, silent().await);
+    let (well, dying) = (silent(), silent());
     let pace = PaceParts {
         interval_ms: 5_000,
         timeout_ms: 2_000,
