@@ -12,7 +12,7 @@ use tokio::{
 use crate::{
     Error,
     peers::{Etcd, Peer, Quorate, Target},
-    processes::{Usage, rss_mib},
+    processes::{Usage, listening_at, rss_mib},
 };
 
 mod grants;
@@ -35,7 +35,8 @@ pub struct HoldPlan {
     pub time: Duration,
     /// Whether each keeps something.
     pub register: bool,
-    /// The processes of the servers, if they run on this machine and are to be measured.
+    /// The processes of the servers that are to be measured: if none is named, those of this machine that listen at the
+    /// endpoints.
     pub pids: Vec<u32>,
 }
 
@@ -55,9 +56,9 @@ pub struct Figures {
     pub renewals_per_second: f64,
     /// By how many entries the log has grown while there was nothing but renewals.
     pub log_entries_from_renewals: u64,
-    /// How many processors the servers kept busy meanwhile; absent if their processes were not named.
+    /// How many processors the servers kept busy meanwhile; absent if none of their processes runs here.
     pub server_cores: Option<f64>,
-    /// The memory of the servers at the end, in MiB; absent if their processes were not named.
+    /// The memory of the servers at the end, in MiB; absent if none of their processes runs here.
     pub rss_mib: Option<f64>,
     /// The time that half of the renewals did not exceed, from when they were due to their answer, in milliseconds.
     pub p50_ms: f64,
@@ -96,14 +97,20 @@ impl Figures {
 /// if a process cannot be looked at. That renewals fail is no error: the figures tell.
 pub async fn hold(plan: &HoldPlan) -> Result<Figures, Error> {
     check(plan)?;
+    let mut plan = plan.clone();
+    if plan.pids.is_empty() {
+        plan.pids = listening_at(&plan.endpoints).await;
+    }
+    // Before anything is done: a process that is not there is found out at once.
+    Usage::of(&plan.pids)?;
     match plan.peer {
         Peer::Quorate => {
             let target = Quorate::new(&plan.endpoints).map_err(Error::Target)?;
-            hold_at(Arc::new(target), plan).await
+            hold_at(Arc::new(target), &plan).await
         }
         Peer::Etcd => {
             let target = Etcd::new(&plan.endpoints).map_err(Error::Target)?;
-            hold_at(Arc::new(target), plan).await
+            hold_at(Arc::new(target), &plan).await
         }
     }
 }
@@ -154,8 +161,6 @@ fn check(plan: &HoldPlan) -> Result<(), Error> {
 }
 
 async fn hold_at<T: Target>(target: Arc<T>, plan: &HoldPlan) -> Result<Figures, Error> {
-    // Looked at before anything is done: a process that is not there is found out at once.
-    Usage::of(&plan.pids)?;
     let (phase, _) = watch::channel(Phase::Granting);
     let mut lanes = JoinSet::new();
     let mut inboxes = Vec::new();

@@ -1,13 +1,21 @@
 //! What servers of this machine cost, as the operating system counts it.
 
-use std::fs;
+use std::{
+    collections::{BTreeSet, HashSet},
+    net::{IpAddr, SocketAddr},
+};
 
-use tokio::time::Instant;
+use procfs::{
+    ProcError,
+    net::{TcpState, tcp, tcp6},
+    process::{FDTarget, Process, Stat, all_processes},
+};
+use quorate_model::DoorAddress;
+use tokio::{net::lookup_host, time::Instant};
 
 use crate::Error;
 
-/// Where the fields begin behind the name of the process, which may hold anything: counted from the third one on.
-const USER_TICKS_BEHIND_NAME: usize = 11;
+const BYTES_PER_MIB: f64 = 1_048_576.0;
 
 /// The processor time that processes have had so far.
 #[derive(Debug)]
@@ -23,8 +31,8 @@ impl Usage {
     pub(crate) fn of(pids: &[u32]) -> Result<Self, Error> {
         let mut ticks = 0;
         for &pid in pids {
-            let stat = read(pid, "stat")?;
-            ticks += ticks_in(&stat).ok_or_else(|| unreadable(pid, "its times are not where they should be"))?;
+            let stat = stat(pid)?;
+            ticks += stat.utime + stat.stime;
         }
         Ok(Self {
             at: Instant::now(),
@@ -37,55 +45,70 @@ impl Usage {
     pub(crate) fn cores_since(&self, before: &Self) -> f64 {
         let ticks = self.ticks.saturating_sub(before.ticks) as f64;
         let seconds = self.at.duration_since(before.at).as_secs_f64();
-        ticks / rustix::param::clock_ticks_per_second() as f64 / seconds.max(f64::EPSILON)
+        ticks / procfs::ticks_per_second() as f64 / seconds.max(f64::EPSILON)
     }
 }
 
 /// The memory that these processes have in use together, in MiB.
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 pub(crate) fn rss_mib(pids: &[u32]) -> Result<f64, Error> {
-    let mut kib = 0;
+    let mut pages = 0;
     for &pid in pids {
-        let status = read(pid, "status")?;
-        kib += rss_kib_in(&status).ok_or_else(|| unreadable(pid, "its memory is not where it should be"))?;
+        pages += stat(pid)?.rss;
     }
-    Ok(kib as f64 / 1_024.0)
+    Ok((pages * procfs::page_size()) as f64 / BYTES_PER_MIB)
 }
 
-fn read(pid: u32, file: &str) -> Result<String, Error> {
-    fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| unreadable(pid, &error.to_string()))
+fn stat(pid: u32) -> Result<Stat, Error> {
+    // The operating system counts up to there.
+    let looked_at = i32::try_from(pid).map_err(|error| ProcError::Other(error.to_string()));
+    let stat = looked_at.and_then(Process::new).and_then(|process| process.stat());
+    stat.map_err(|error| Error::Process {
+        pid,
+        problem: error.to_string(),
+    })
 }
 
-fn unreadable(pid: u32, problem: &str) -> Error {
-    let problem = problem.to_owned();
-    Error::Process { pid, problem }
+/// The processes of this machine that listen at these doors, as far as this process may know of them.
+pub(crate) async fn listening_at(doors: &[DoorAddress]) -> Vec<u32> {
+    let mut addresses = HashSet::new();
+    for door in doors {
+        if let Ok(found) = lookup_host(door.to_string()).await {
+            addresses.extend(found);
+        }
+    }
+    let sockets = sockets_at(&addresses);
+    let processes = all_processes().into_iter().flatten().flatten();
+    let listening = processes.filter(|process| {
+        let files = process.fd().into_iter().flatten().flatten();
+        let mut sockets_of = files.filter_map(|file| match file.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        });
+        sockets_of.any(|inode| sockets.contains(&inode))
+    });
+    listening.filter_map(|process| u32::try_from(process.pid).ok()).collect()
 }
 
-/// The ticks in user and kernel mode that a `stat` file tells.
-fn ticks_in(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(USER_TICKS_BEHIND_NAME);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(user + system)
+/// The inodes of the sockets that listen there.
+fn sockets_at(addresses: &HashSet<SocketAddr>) -> BTreeSet<u64> {
+    let entries = tcp().into_iter().chain(tcp6()).flatten();
+    let listening = entries.filter(|entry| entry.state == TcpState::Listen);
+    let there = listening.filter(|entry| addresses.iter().any(|address| takes(entry.local_address, *address)));
+    there.map(|entry| entry.inode).collect()
 }
 
-fn rss_kib_in(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
+/// Whether who connects to `address` on this machine is taken by whoever listens at `at`.
+fn takes(at: SocketAddr, address: SocketAddr) -> bool {
+    let any = |ip: IpAddr| ip.is_unspecified();
+    at.port() == address.port() && (at.ip() == address.ip() || any(at.ip()) && address.ip().is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::TcpListener;
 
-    #[test]
-    fn a_process_of_any_name_is_read() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 31 11 0 0 20 0 1 0 100 1 1";
-        assert_eq!(ticks_in(stat), Some(42));
-        assert_eq!(ticks_in("7 (a) S"), None);
-        assert_eq!(rss_kib_in("Name:\ta\nVmRSS:\t    2048 kB\n"), Some(2_048));
-        assert_eq!(rss_kib_in("Name:\ta\n"), None);
-    }
+    use super::*;
 
     #[tokio::test]
     async fn this_process_can_be_looked_at_and_one_that_is_not_there_cannot() {
@@ -93,6 +116,17 @@ mod tests {
         let before = Usage::of(&[own]).unwrap();
         assert!(Usage::of(&[own]).unwrap().cores_since(&before) >= 0.0);
         assert!(rss_mib(&[own]).unwrap() > 1.0);
-        assert!(matches!(Usage::of(&[0]), Err(Error::Process { pid: 0, .. })));
+        for gone in [0, u32::MAX] {
+            assert!(matches!(Usage::of(&[gone]), Err(Error::Process { pid, .. }) if pid == gone));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_listens_on_this_machine_is_found() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let door: DoorAddress = listener.local_addr().unwrap().to_string().parse().unwrap();
+        assert_eq!(listening_at(std::slice::from_ref(&door)).await, [std::process::id()]);
+        drop(listener);
+        assert_eq!(listening_at(&[door]).await, []);
     }
 }

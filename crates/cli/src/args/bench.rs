@@ -41,6 +41,8 @@ pub(crate) struct HoldArgs {
     #[arg(long)]
     register: bool,
     /// The process of a server on this machine, whose cost is to be measured; may be repeated.
+    ///
+    /// By default those are measured that listen at the endpoints.
     #[arg(long = "pid", value_name = "PID", value_delimiter = ',')]
     pids: Vec<u32>,
     /// Measure a cluster of etcd instead, by the same program and in the same way: its endpoints.
