@@ -106,6 +106,11 @@ const FUZZED: &[Fuzzed] = &[
         &["propose_result", "identity"],
     ),
     fuzzed(
+        "crates/consensus/src/network/renewals.rs",
+        "crates/consensus/src/network/renewals.rs",
+        &["replication_from_wire", "leases_from_wire"],
+    ),
+    fuzzed(
         "crates/consensus/src/network/recall.rs",
         "crates/consensus/src/network/recall.rs",
         &["acknowledged"],
@@ -140,7 +145,14 @@ const FUZZED: &[Fuzzed] = &[
     fuzzed(
         "crates/proto/src/request/lease.rs",
         REQUESTS,
-        &["GrantLeaseRequest", "RevokeLeaseRequest", "GetLeaseRequest"],
+        &[
+            "GrantLeaseRequest",
+            "RevokeLeaseRequest",
+            "GetLeaseRequest",
+            "ListLeasesRequest",
+            "RenewRequest",
+            "KeepAliveRequest",
+        ],
     ),
     fuzzed(
         "crates/proto/src/request/operator.rs",
@@ -152,6 +164,11 @@ const FUZZED: &[Fuzzed] = &[
             "SetServiceSettingsRequest",
             "GetServiceSettingsRequest",
         ],
+    ),
+    fuzzed(
+        "crates/proto/src/request/guard.rs",
+        REQUESTS,
+        &["ListGuardsRequest", "RaiseGuardRequest", "DropGuardRequest"],
     ),
     fuzzed("crates/proto/src/request/check.rs", REQUESTS, &["ReportCheckRequest"]),
     fuzzed("crates/proto/src/convert/check.rs", REQUESTS, &["Check", "CheckState"]),
@@ -191,7 +208,21 @@ const FUZZED: &[Fuzzed] = &[
     fuzzed(
         "crates/client/src/answer/lease.rs",
         ANSWERS,
-        &["GrantLeaseResponse", "RevokeLeaseResponse", "GetLeaseResponse", "Lease"],
+        &[
+            "GrantLeaseResponse",
+            "RevokeLeaseResponse",
+            "GetLeaseResponse",
+            "ListLeasesResponse",
+            "Lease",
+            "RenewResponse",
+            "Renewed",
+        ],
+    ),
+    fuzzed("crates/client/src/keeper/link.rs", ANSWERS, &["KeepAliveResponse"]),
+    fuzzed(
+        "crates/client/src/answer/guard.rs",
+        ANSWERS,
+        &["ListGuardsResponse", "RaiseGuardResponse", "DropGuardResponse"],
     ),
     fuzzed(
         "crates/client/src/answer/members.rs",
@@ -285,6 +316,24 @@ const INNER: &[Inner] = &[
         "target_from_wire",
         "SetOverrideRequest",
     ),
+    inner(
+        "crates/consensus/src/network/renewals.rs",
+        "leadership_from_wire",
+        "replication_from_wire",
+    ),
+    inner(
+        "crates/consensus/src/network/renewals.rs",
+        "table_from_wire",
+        "replication_from_wire",
+    ),
+    inner(
+        "crates/proto/src/convert/guard.rs",
+        "scope_from_wire",
+        "RaiseGuardRequest",
+    ),
+    inner("crates/proto/src/request/lease.rs", "from_wire", "RenewRequest"),
+    inner("crates/client/src/answer/lease.rs", "Kept", "GetLeaseResponse"),
+    inner("crates/client/src/answer/guard.rs", "Guard", "ListGuardsResponse"),
     inner("crates/server/src/config/layers.rs", "from_file", "Config::load"),
 ];
 

@@ -9,6 +9,7 @@
 //! docs/testing.md says how to run it.
 
 mod fault;
+mod holders;
 mod invariant;
 mod network;
 mod node;
@@ -18,7 +19,6 @@ mod relay;
 mod runner;
 mod sightings;
 mod telemetry;
-mod tenants;
 mod verdict;
 mod world;
 

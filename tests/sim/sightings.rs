@@ -8,7 +8,7 @@ use std::{
 
 use quorate_client::{Answer, Builder, Client, Role, Status};
 
-use crate::{network::client_door, tenants::Slack};
+use crate::{holders::Slack, network::client_door};
 
 /// Between two questions to one member.
 const PERIOD: Duration = Duration::from_millis(150);

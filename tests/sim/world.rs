@@ -24,6 +24,7 @@ use turmoil::Sim;
 
 use crate::{
     fault::{Active, Kind},
+    holders::Holders,
     invariant::Invariants,
     network::{Wire, client_door},
     node::{Host, Start, write_config},
@@ -31,7 +32,6 @@ use crate::{
     plan::{CALM, Plan, Planned, SPARES, STORM},
     relay::Relay,
     sightings::Sightings,
-    tenants::Tenants,
     verdict::Verdict,
 };
 
@@ -55,7 +55,7 @@ pub(crate) struct World<'a> {
     hosts: Vec<Host>,
     relay: Arc<Relay>,
     sightings: Sightings,
-    tenants: Tenants,
+    holders: Holders,
     orders: Orders,
     recorder: Recorder,
     /// Tells the clients to come to an end.
@@ -115,7 +115,7 @@ impl World<'_> {
             hosts,
             relay,
             sightings: Sightings::default(),
-            tenants: Tenants::default(),
+            holders: Holders::default(),
             orders: Orders::default(),
             recorder: Recorder::new(clock),
             stop: Arc::default(),
@@ -178,7 +178,7 @@ impl World<'_> {
     fn live(&mut self) -> Result<(), String> {
         self.found()?;
         self.load();
-        self.settle_tenants();
+        self.settle_holders();
         self.storm()?;
         self.heal()?;
         self.read_all()
@@ -237,18 +237,18 @@ impl World<'_> {
         }
     }
 
-    /// Lets tenants hold leases, and has somebody look at them.
-    fn settle_tenants(&mut self) {
-        for number in Tenants::numbers() {
+    /// Lets holders hold leases, and has somebody look at them.
+    fn settle_holders(&mut self) {
+        for number in Holders::numbers() {
             let builder = self.client_builder(u64::from(number) + 3_000, Self::plain_wire());
             let dies_at = self.sim.elapsed() + Duration::from_millis(self.rng.random_range(3_000..14_000));
-            let hold = self.tenants.clone().hold(number, builder, self.plan.ttl, dies_at);
-            self.sim.client(format!("tenant-{number}"), hold);
+            let hold = self.holders.clone().hold(number, builder, self.plan.ttl, dies_at);
+            self.sim.client(format!("holder-{number}"), hold);
         }
         let builder = self.client_builder(4_000, Self::plain_wire());
         let sightings = self.sightings.clone();
         let observe = self
-            .tenants
+            .holders
             .clone()
             .observe(builder, move |since| sightings.slack(since));
         self.sim.client("lease-observer", observe);
@@ -301,7 +301,7 @@ impl World<'_> {
             world.at_work.load(Ordering::Relaxed) == 0
         })?;
         self.step_until(LONG, "leases that are not renewed lapse", |world| {
-            world.tenants.dead_are_out()
+            world.holders.dead_are_out()
         })?;
         self.step_until(LONG, "the cluster recovers", World::is_of_one_mind)
     }

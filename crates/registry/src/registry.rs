@@ -95,9 +95,9 @@ impl Registry {
             probing,
             urgent_tasks,
         } = parts;
-        let reader = Reader::start(consensus.clone(), Arc::clone(&clock), limits, &tasks);
+        let reader = Reader::start(consensus.clone(), Arc::clone(&clock), limits, &urgent_tasks);
         let readiness = Readiness::default();
-        reader.start_meter(readiness.clone(), &tasks);
+        reader.start_meter(readiness.clone(), &urgent_tasks);
         let membership = Membership::new(consensus.clone(), connector, Arc::clone(&clock));
         membership.start(reader.clone(), &tasks);
         let lessor = Lessor::start(consensus.clone(), reader.clone(), Arc::clone(&clock), &urgent_tasks);

@@ -121,7 +121,7 @@ impl World<'_> {
                     self.count(kind);
                 }
             }
-            End::Speak => self.tenants.silence(false),
+            End::Speak => self.holders.silence(false),
             End::Done(_) | End::Replaced { .. } => self.count(kind),
             End::Stopped | End::LogGone => {
                 self.count(kind);
@@ -172,7 +172,7 @@ impl World<'_> {
         let (compared, problems) = self.sightings.verdict();
         self.problems.extend(problems);
         self.problems.extend(self.invariants.problems());
-        let (problems, counts) = self.tenants.verdict();
+        let (problems, counts) = self.holders.verdict();
         self.problems.extend(problems);
         let mut verdict = Verdict::of(&self.plan, &self.recorder.record(), self.problems);
         verdict.simulated_ms = u64::try_from(self.sim.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -171,7 +171,7 @@ impl World<'_> {
         if self.active.iter().any(|active| active.kind == Kind::ZoneLoss) {
             return None;
         }
-        self.tenants.silence(true);
+        self.holders.silence(true);
         self.count(Kind::ZoneLoss);
         Some(self.active(Kind::ZoneLoss, Vec::new(), 2_000..9_000, End::Speak))
     }

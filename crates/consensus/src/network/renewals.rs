@@ -136,7 +136,9 @@ impl Consensus {
         match answered.ok()?.ok()?.into_inner().result? {
             pb::replicate_response::Result::Kept(_) => Some(Replicated::Kept),
             pb::replicate_response::Result::OutOfOrder(_) => Some(Replicated::OutOfOrder),
-            pb::replicate_response::Result::Fenced(by) => Some(Replicated::Fenced(leadership(Some(by)).ok()?)),
+            pb::replicate_response::Result::Fenced(by) => {
+                Some(Replicated::Fenced(leadership_from_wire(Some(by)).ok()?))
+            }
         }
     }
 
@@ -187,7 +189,7 @@ impl pb::renewals_server::Renewals for RenewalsDoor {
     async fn renew(&self, request: Request<pb::RenewRequest>) -> Result<Response<pb::RenewResponse>, Status> {
         use pb::renew_response::Result;
         let request = request.into_inner();
-        let leases = leases(&request.lease_id_deltas)?;
+        let leases = leases_from_wire(&request.lease_id_deltas)?;
         let (age, time_left) = (ms(request.age_ms), ms(request.timeout_ms));
         let result = match self.renewals.renew(leases, age, time_left).await {
             Ok(renewals) => Result::Answered(answered(&renewals)),
@@ -204,7 +206,7 @@ impl pb::renewals_server::Renewals for RenewalsDoor {
         request: Request<pb::ReplicateRequest>,
     ) -> Result<Response<pb::ReplicateResponse>, Status> {
         use pb::replicate_response::{Kept, OutOfOrder, Result};
-        let told = replication(request.into_inner())?;
+        let told = replication_from_wire(request.into_inner())?;
         let result = match self.renewals.replicate(told) {
             Replicated::Kept => Result::Kept(Kept {}),
             Replicated::OutOfOrder => Result::OutOfOrder(OutOfOrder {}),
@@ -214,7 +216,7 @@ impl pb::renewals_server::Renewals for RenewalsDoor {
     }
 
     async fn pull(&self, request: Request<pb::PullRequest>) -> Result<Response<Self::PullStream>, Status> {
-        let by = leadership(request.into_inner().leadership)?;
+        let by = leadership_from_wire(request.into_inner().leadership)?;
         let parts = match self.renewals.pull(by).await {
             Ok(known) => known_to_wire(&known),
             Err(later) => vec![pb::pull_response::Part::Fenced(leadership_to_wire(later))],
@@ -241,7 +243,7 @@ fn leadership_to_wire(leadership: Leadership) -> pb::Leadership {
     }
 }
 
-fn leadership(message: Option<pb::Leadership>) -> Result<Leadership, Malformed> {
+fn leadership_from_wire(message: Option<pb::Leadership>) -> Result<Leadership, Malformed> {
     let message = message.ok_or_else(|| malformed("the leadership is missing"))?;
     Ok(Leadership {
         term: Term::new(message.term),
@@ -256,7 +258,7 @@ fn deltas(leases: impl Iterator<Item = LeaseId>) -> Vec<u64> {
     leases.map(delta).collect()
 }
 
-fn leases(deltas: &[u64]) -> Result<Vec<LeaseId>, Malformed> {
+fn leases_from_wire(deltas: &[u64]) -> Result<Vec<LeaseId>, Malformed> {
     if deltas.len() > LEASES_MAX {
         return Err(malformed("more leases than fit one message"));
     }
@@ -276,8 +278,8 @@ fn table_to_wire(table: &Table) -> pb::RenewalTable {
     }
 }
 
-fn table(message: &pb::RenewalTable) -> Result<Table, Malformed> {
-    let leases = leases(&message.lease_id_deltas)?;
+fn table_from_wire(message: &pb::RenewalTable) -> Result<Table, Malformed> {
+    let leases = leases_from_wire(&message.lease_id_deltas)?;
     if leases.len() != message.ages_ms.len() {
         return Err(malformed("a table with other ages than leases"));
     }
@@ -295,12 +297,12 @@ fn replication_to_wire(told: &Replication) -> pb::ReplicateRequest {
     }
 }
 
-fn replication(message: pb::ReplicateRequest) -> Result<Replication, Malformed> {
+fn replication_from_wire(message: pb::ReplicateRequest) -> Result<Replication, Malformed> {
     Ok(Replication {
-        leadership: leadership(message.leadership)?,
+        leadership: leadership_from_wire(message.leadership)?,
         sequence: message.sequence,
         membership_index: message.membership_index,
-        table: table(&message.table.unwrap_or_default())?,
+        table: table_from_wire(&message.table.unwrap_or_default())?,
         completes: message.completes,
         replaces: message.replaces,
     })
@@ -324,7 +326,7 @@ async fn known(
     use pb::pull_response::Part;
     let head = match parts.next().await?.ok()?.part? {
         Part::Head(head) if head.parts <= PARTS_MAX => head,
-        Part::Fenced(by) => return Some(Err(leadership(Some(by)).ok()?)),
+        Part::Fenced(by) => return Some(Err(leadership_from_wire(Some(by)).ok()?)),
         Part::Head(_) | Part::Table(_) => return None,
     };
     let mut known = Known {
@@ -336,7 +338,7 @@ async fn known(
         let Part::Table(part) = parts.next().await?.ok()?.part? else {
             return None;
         };
-        known.parts.push(table(&part).ok()?);
+        known.parts.push(table_from_wire(&part).ok()?);
     }
     Some(Ok(known))
 }
@@ -411,8 +413,8 @@ mod tests {
             },
         );
         let encode = |told: Replication| replication_to_wire(&told).encode_to_vec();
-        Fuzz::new("replication", told.prop_map(encode)).round_trips(
-            |bytes| replication(pb::ReplicateRequest::decode(bytes).ok()?).ok(),
+        Fuzz::new("replication_from_wire", told.prop_map(encode)).round_trips(
+            |bytes| replication_from_wire(pb::ReplicateRequest::decode(bytes).ok()?).ok(),
             encode,
         );
     }
@@ -429,8 +431,8 @@ mod tests {
             request.encode_to_vec()
         };
         let ids = tables().prop_map(|table| table.into_iter().map(|(lease, _)| lease).collect());
-        Fuzz::new("leases", ids.prop_map(encode)).round_trips(
-            |bytes| leases(&pb::RenewRequest::decode(bytes).ok()?.lease_id_deltas).ok(),
+        Fuzz::new("leases_from_wire", ids.prop_map(encode)).round_trips(
+            |bytes| leases_from_wire(&pb::RenewRequest::decode(bytes).ok()?.lease_id_deltas).ok(),
             encode,
         );
     }

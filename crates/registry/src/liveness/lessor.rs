@@ -198,16 +198,22 @@ impl Shared {
         if followed.applied() >= view.applied() {
             return;
         }
-        let before = std::mem::replace(&mut *followed, Arc::clone(&view));
-        let changes: Vec<_> = view
-            .lease_changes(&before)
-            .filter_map(|(old, new)| old.or(new).map(|any| (any.lease().id, new)))
-            .collect();
-        for stride in changes.chunks(STRIDE) {
-            self.follow_stride(stride);
+        let before = Arc::clone(&followed);
+        // Found as they are followed: after a snapshot everything may have changed.
+        let changes = view.lease_changes(&before);
+        let mut changes = changes.filter_map(|(old, new)| old.or(new).map(|any| (any.lease().id, new)));
+        loop {
+            let stride: Vec<_> = changes.by_ref().take(STRIDE).collect();
+            if stride.is_empty() {
+                break;
+            }
+            self.follow_stride(&stride);
             tokio::task::yield_now().await;
         }
         self.table().followed(view.revision());
+        drop(changes);
+        // Only now: whoever gives up before leaves it to the next one.
+        *followed = view;
     }
 
     fn follow_stride(&self, changes: &[(LeaseId, Option<&HeldLease>)]) {
@@ -271,12 +277,13 @@ impl Shared {
     }
 
     fn sort(&self, leases: &[LeaseId], arrived: Duration) -> Sorted {
-        let view = self.consensus.view();
         let mut all = Sorted::default();
         for stride in leases.chunks(STRIDE) {
             let now = self.clock.now();
-            let sorted = self.table().renew(&view, stride, now.saturating_sub(arrived), now);
-            all.join(sorted);
+            let mut table = self.table();
+            // Not older than what the table follows.
+            let view = self.consensus.view();
+            all.join(table.renew(&view, stride, now.saturating_sub(arrived), now));
         }
         self.updated();
         all

@@ -1,12 +1,12 @@
 //! Takes renewals from clients, and brings them to the leader together.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, task::Poll, time::Duration};
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use quorate_consensus::RenewalsFailed;
 use quorate_model::{LeaseId, MemberId, Renewal};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::{Instant, sleep, timeout},
 };
 
@@ -19,8 +19,12 @@ const WAITING_MAX: usize = 16_384;
 /// Batches on their way to the leader at a time: while these are, the next ones grow.
 const BATCHES_MAX: usize = 4;
 
-/// Leases of one batch: a message of some 100 KiB.
-const BATCH_LEASES_MAX: usize = 50_000;
+/// Leases of one batch, but for a request that is larger: the thread of raft looks them up in a few milliseconds, and a
+/// flood is so many pieces between which it does other things.
+const BATCH_LEASES_MAX: usize = 8_192;
+
+/// Leases that wait for an answer: as many as a cluster may have at all, renewed once. Some 8 MiB.
+const WAITING_LEASES_MAX: usize = 1 << 20;
 
 /// How long a batch is tried, with whatever leaders there are: what a holder gives one try of the default TTL.
 const BATCH_TIME_MAX: Duration = Duration::from_millis(2_500);
@@ -32,6 +36,8 @@ const TRY_TIME_MAX: Duration = Duration::from_millis(1_500);
 #[derive(Debug, Clone)]
 pub(super) struct Collector {
     asking: mpsc::Sender<Asked>,
+    /// Room for leases that wait for an answer.
+    room: Arc<Semaphore>,
 }
 
 type Answer = Result<Vec<(LeaseId, Renewal)>, Error>;
@@ -50,6 +56,7 @@ struct Request {
     leases: Vec<LeaseId>,
     came_at: Duration,
     answer: oneshot::Sender<Answer>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// Requests that go to the leader as one.
@@ -65,7 +72,10 @@ struct Batch {
 pub(super) fn start(shared: Arc<Shared>, tasks: &Tasks) -> Collector {
     let (asking, asked) = mpsc::channel(WAITING_MAX);
     tasks.spawn("renewals", Policy::Essential, run(shared, asked));
-    Collector { asking }
+    Collector {
+        asking,
+        room: Arc::new(Semaphore::new(WAITING_LEASES_MAX)),
+    }
 }
 
 // === impl Collector ===
@@ -76,17 +86,17 @@ impl Collector {
         leases.sort_unstable();
         leases.dedup();
         let (answer, answered) = oneshot::channel();
+        let count = u32::try_from(leases.len()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(count);
         let request = Request {
             leases,
             came_at,
             answer,
+            _room: room.map_err(|_| overloaded(format!("renewals of {WAITING_LEASES_MAX} leases")))?,
         };
         let asked = self.asking.try_send(Asked::Renew(request));
         asked.map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Error::Overloaded {
-                what: format!("{WAITING_MAX} requests for renewals"),
-                retry_after: TRY_TIME_MAX,
-            },
+            mpsc::error::TrySendError::Full(_) => overloaded(format!("{WAITING_MAX} requests for renewals")),
             mpsc::error::TrySendError::Closed(_) => Error::stopping_here(),
         })?;
         answered.await.map_err(|_| Error::stopping_here())?
@@ -102,34 +112,47 @@ impl Collector {
     }
 }
 
+fn overloaded(what: String) -> Error {
+    Error::Overloaded {
+        what,
+        retry_after: TRY_TIME_MAX,
+    }
+}
+
 async fn run(shared: Arc<Shared>, mut asked: mpsc::Receiver<Asked>) {
     let mut under_way = FuturesUnordered::new();
     let mut sentinels: VecDeque<oneshot::Sender<()>> = VecDeque::new();
-    let mut waiting = Vec::new();
+    let mut received = Vec::new();
+    let mut waiting: VecDeque<Batch> = VecDeque::new();
     loop {
-        let has_room = under_way.len() < BATCHES_MAX;
+        let has_room = under_way.len() < BATCHES_MAX && waiting.is_empty();
         tokio::select! {
             biased;
             Some(()) = under_way.next() => {}
-            count = asked.recv_many(&mut waiting, WAITING_MAX), if has_room => {
+            count = asked.recv_many(&mut received, WAITING_MAX), if has_room => {
                 if count == 0 {
                     return;
                 }
             }
         }
-        let (requests, reached) = split(std::mem::take(&mut waiting));
-        for batch in Batch::of(requests) {
+        let (requests, reached) = split(std::mem::take(&mut received));
+        waiting.extend(Batch::of(requests));
+        sentinels.extend(reached);
+        while under_way.len() < BATCHES_MAX
+            && let Some(batch) = waiting.pop_front()
+        {
             under_way.push(batch.go(&shared));
         }
-        sentinels.extend(reached);
         // A batch notes what it can when it is first looked at, which is before what came later.
         futures::future::poll_fn(|context| {
-            let _polled = under_way.poll_next_unpin(context);
-            std::task::Poll::Ready(())
+            while under_way.poll_next_unpin(context) == Poll::Ready(Some(())) {}
+            Poll::Ready(())
         })
         .await;
-        for sentinel in sentinels.drain(..) {
-            let _gone = sentinel.send(());
+        if waiting.is_empty() {
+            for sentinel in sentinels.drain(..) {
+                let _gone = sentinel.send(());
+            }
         }
     }
 }
@@ -241,6 +264,7 @@ mod tests {
             leases: leases.iter().map(|id| LeaseId::new(*id)).collect(),
             came_at: Duration::from_millis(came_ms),
             answer: oneshot::channel().0,
+            _room: Arc::new(Semaphore::new(1)).try_acquire_many_owned(0).unwrap(),
         }
     }
 
@@ -262,5 +286,27 @@ mod tests {
             Batch::of(vec![request(&many, 1), request(&[1], 1), request(&[2], 1)]).len(),
             2
         );
+    }
+
+    #[tokio::test]
+    async fn so_many_leases_wait_and_no_more() {
+        let (asking, mut asked) = mpsc::channel(9);
+        let room = Arc::new(Semaphore::new(3));
+        let collector = Collector { asking, room };
+        let leases = |ids: &[u64]| ids.iter().map(|id| LeaseId::new(*id)).collect();
+        let mut first = Box::pin(collector.renew(leases(&[1, 2]), Duration::ZERO));
+        assert!(futures::poll!(&mut first).is_pending());
+        let refused = collector.renew(leases(&[3, 4]), Duration::ZERO).await;
+        assert!(matches!(refused, Err(Error::Overloaded { .. })), "{refused:?}");
+        let Some(Asked::Renew(Request {
+            answer, _room: held, ..
+        })) = asked.recv().await
+        else {
+            panic!("it was asked");
+        };
+        answer.send(Ok(Vec::new())).unwrap();
+        assert_eq!(first.await.unwrap(), []);
+        drop(held);
+        assert!(futures::poll!(Box::pin(collector.renew(leases(&[3, 4]), Duration::ZERO))).is_pending());
     }
 }

@@ -45,6 +45,22 @@ struct Stream<'a> {
     has_told_all: bool,
 }
 
+/// What a message tells.
+#[derive(Debug, Clone, Copy)]
+enum Said {
+    /// A part of all that there is, which is the truth.
+    Truth,
+    /// The last part of it.
+    Everything,
+    /// Some of what is renewed.
+    Part,
+    /// All that was renewed until after the membership at this index was the one that counts.
+    News {
+        /// The index of its entry.
+        index: u64,
+    },
+}
+
 /// Why a member is told nothing more for now.
 enum Broken {
     /// It does not answer, or has lost the thread: it is told everything anew.
@@ -123,7 +139,7 @@ impl Stream<'_> {
             if is_complete {
                 self.tell_all().await?;
             } else {
-                self.send(Ages::new(), false, false).await?;
+                self.send(Ages::new(), Said::Part).await?;
             }
             self.note(from);
             while !complete.has_changed().unwrap_or(false) {
@@ -138,7 +154,8 @@ impl Stream<'_> {
         loop {
             let now = self.shared.clock.now();
             let (part, next) = self.shared.table().ages(after, PART_LEASES, now);
-            self.send(part, next.is_none(), true).await?;
+            let said = if next.is_none() { Said::Everything } else { Said::Truth };
+            self.send(part, said).await?;
             after = next;
             if after.is_none() {
                 self.has_told_all = true;
@@ -156,23 +173,29 @@ impl Stream<'_> {
         }
         sleep(gather()).await;
         let now = self.shared.clock.now();
-        let news = self.shared.table().updates(from, PART_LEASES, now);
+        // Before the end is looked up: whatever was answered by those of before is written down by then.
+        let index = self.shared.consensus.electorate().index;
+        let (news, end) = {
+            let table = self.shared.table();
+            (table.updates(from, PART_LEASES, now), table.end())
+        };
         let Some((ages, next)) = news else {
             return Err(Broken::Restart);
         };
-        self.send(ages, false, false).await?;
+        let said = if next >= end { Said::News { index } } else { Said::Part };
+        self.send(ages, said).await?;
         self.note(next);
         Ok(next)
     }
 
-    async fn send(&mut self, table: Ages, completes: bool, replaces: bool) -> Result<(), Broken> {
+    async fn send(&mut self, table: Ages, said: Said) -> Result<(), Broken> {
         let told = Replication {
             leadership: self.tenure,
             sequence: self.sequence,
-            membership_index: self.vouched_index(completes, replaces),
+            membership_index: self.vouched_index(said),
             table,
-            completes,
-            replaces,
+            completes: matches!(said, Said::Everything),
+            replaces: matches!(said, Said::Everything | Said::Truth),
         };
         self.sequence += 1;
         let answered = self
@@ -189,12 +212,11 @@ impl Stream<'_> {
 
     /// The membership as of which the member has everything from before, once it has this message: only who knows all
     /// can say that, when it has told all.
-    fn vouched_index(&self, completes: bool, replaces: bool) -> u64 {
+    fn vouched_index(&self, said: Said) -> u64 {
         let knows_all = *self.shared.is_complete.borrow() == Some(self.tenure);
-        if knows_all && (completes || !replaces && self.has_told_all) {
-            self.shared.consensus.electorate().index
-        } else {
-            0
+        match said {
+            Said::News { index } if knows_all && self.has_told_all => index,
+            Said::News { .. } | Said::Part | Said::Truth | Said::Everything => 0,
         }
     }
 
@@ -232,9 +254,9 @@ impl Shared {
     /// Finds out what a majority has noted, and tells those who wait for it. This member has noted everything.
     fn count(&self, marks: &Marks, tenure: Leadership) {
         let own = self.consensus.identity().member_id;
-        let end = self.table().end();
+        let noted = self.table().noted_by(tenure);
         let electorate = self.consensus.electorate();
-        let reached = electorate.reached(|id| if id == own { end } else { marks.of(id) });
+        let reached = electorate.reached(|id| if id == own { noted } else { marks.of(id) });
         self.noted.send_if_modified(|(leadership, mark)| {
             let is_more = *leadership == tenure && *mark < reached;
             if is_more {

@@ -33,6 +33,8 @@ pub(super) struct Table {
     due: Vec<LeaseId>,
     /// Leases whose lapse is under way.
     proposed: BTreeSet<LeaseId>,
+    /// Leases that a leader has told of before their grant was applied here.
+    early: BTreeSet<LeaseId>,
     /// Leases that were granted up to here are known, or gone.
     followed: Revision,
     /// The latest leader that has asked or told anything.
@@ -91,7 +93,7 @@ impl Sorted {
     /// Takes in what the next leases are.
     pub(super) fn join(&mut self, next: Self) {
         self.live.extend(next.live);
-        self.mark = next.mark;
+        self.mark = self.mark.max(next.mark);
         self.lapsed.extend(next.lapsed);
         self.proposed.extend(next.proposed);
         self.unknown.extend(next.unknown);
@@ -119,6 +121,7 @@ impl Table {
             wheel,
             due: Vec::new(),
             proposed: BTreeSet::new(),
+            early: BTreeSet::new(),
             followed: Revision::ZERO,
             fence: Leadership::NONE,
             stream: None,
@@ -148,6 +151,7 @@ impl Table {
 
     /// Takes note of a lease that was granted, lapsed or revived, or has gone: it is as in `held` now.
     pub(super) fn follow(&mut self, id: LeaseId, held: Option<&HeldLease>, now: Duration) {
+        self.early.remove(&id);
         let Some(held) = held else {
             self.slots.remove(&id);
             self.proposed.remove(&id);
@@ -172,9 +176,14 @@ impl Table {
         slot.wait(id, deadline_ms(slot.renewed_ms, ttl), &mut self.wheel);
     }
 
-    /// Notes that the table has followed all leases up to this revision.
+    /// Notes that the table has followed all leases up to this revision. What was told of one that is not among them is
+    /// forgotten: its grant and its end were in one snapshot.
     pub(super) fn followed(&mut self, revision: Revision) {
         self.followed = revision;
+        let later = self.early.split_off(&LeaseId::new(revision.get().saturating_add(1)));
+        for gone in std::mem::replace(&mut self.early, later) {
+            self.slots.remove(&gone);
+        }
     }
 
     /// Lets the wheel turn: looks at no more than so many leases, and answers whether it looked at as many.
@@ -260,7 +269,8 @@ impl Table {
                 },
             }
         }
-        sorted.mark = self.updates.as_ref().map_or(0, Updates::end);
+        // Where nothing is written down, no majority ever notes it.
+        sorted.mark = self.updates.as_ref().map_or(u64::MAX, Updates::end);
         sorted
     }
 
@@ -323,7 +333,10 @@ impl Table {
             if id.get() <= self.followed.get() && !self.slots.contains_key(id) {
                 continue;
             }
-            let slot = self.slots.entry(*id).or_insert(Slot::new(renewed_ms, false));
+            let slot = self.slots.entry(*id).or_insert_with(|| {
+                self.early.insert(*id);
+                Slot::new(renewed_ms, false)
+            });
             slot.renewed_ms = if replaces || slot.is_guess {
                 renewed_ms
             } else {
@@ -409,6 +422,12 @@ impl Table {
     /// Where what is written down ends.
     pub(super) fn end(&self) -> u64 {
         self.updates.as_ref().map_or(0, Updates::end)
+    }
+
+    /// How far this member, which leads, has noted what it wrote down itself: nothing of it counts once a later leader has
+    /// asked, which would not hear of the rest.
+    pub(super) fn noted_by(&self, tenure: Leadership) -> u64 {
+        if self.fence > tenure { 0 } else { self.end() }
     }
 
     /// The ages of what was written down from `from` on, at most so much, and where the rest begins; nothing if that is

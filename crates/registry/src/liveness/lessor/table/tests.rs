@@ -356,3 +356,33 @@ fn a_leader_that_stands_back_forgets_nothing_that_was_under_way() {
     found.sort_unstable();
     assert_eq!(found, [due, proposed]);
 }
+
+#[test]
+fn nothing_that_a_leader_renews_counts_as_noted_once_a_later_one_has_asked_it() {
+    let mut node = Node::new();
+    let id = node.grant();
+    assert_eq!(node.renew(id).mark, u64::MAX, "nobody leads here");
+    node.table.fence(leadership(3)).unwrap();
+    node.table.lead();
+    let mark = node.renew(id).mark;
+    assert!(mark > 0);
+    assert_eq!(node.table.noted_by(leadership(3)), mark);
+    node.table.fence(leadership(4)).unwrap();
+    assert_eq!(node.table.noted_by(leadership(3)), 0);
+}
+
+#[test]
+fn a_lease_that_came_and_went_in_one_snapshot_is_forgotten() {
+    let mut node = Node::new();
+    let before = node.state.clone();
+    let (gone, last) = (node.grant(), node.grant());
+    node.apply(&Command::RevokeLease { id: gone });
+    let mut behind = Table::new(node.now);
+    let later = LeaseId::new(node.state.revision().get() + 1);
+    behind.accept(&told(3, 0, &[(gone, 0), (last, 0), (later, 0)]), node.now);
+    for (old, new) in node.state.lease_changes(&before) {
+        behind.follow(old.or(new).unwrap().lease().id, new, node.now);
+    }
+    behind.followed(node.state.revision());
+    assert_eq!(behind.ages(None, 10, node.now).0, [(last, 0), (later, 0)]);
+}

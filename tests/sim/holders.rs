@@ -1,12 +1,12 @@
-//! Tenants: clients that hold leases, and one who looks what becomes of them.
+//! Holders: clients that hold leases, and one who looks what becomes of them.
 //!
-//! Each tenant renews what it holds as a holder has to that keeps its promise. One lease of each dies on the way. An
+//! Each holder renews what it holds as a holder has to that keeps its promise. One lease of each dies on the way. An
 //! observer asks all the time which leases have lapsed and which instances a default answer holds. What may not be:
 //!
 //! - a lease lapses within its TTL after a renewal was sent that was answered;
 //! - a lease lapses that is renewed as promised, whatever becomes of the members;
 //! - a lease that is not renewed any more stays longer than the bound allows;
-//! - an answer collapses when most tenants of a zone fall silent, or one of these has to register again.
+//! - an answer collapses when most holders of a zone fall silent, or one of these has to register again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,16 +21,16 @@ use quorate_client::{Builder, Client, Error, LeaseOptions, Lifetime, RegisterOpt
 use quorate_model::{Consistency, Filter, LeaseId, LeaseTtl, RemoveAfter, Renewal, ServiceName};
 use quorate_tests::{id, parts, registration, service};
 
-/// How many tenants there are, and how many leases each holds that are to live.
-const TENANTS: u32 = 5;
+/// How many holders there are, and how many leases each holds that are to live.
+const HOLDERS: u32 = 5;
 const LEASES_PER_TENANT: u32 = 5;
 
-/// The tenants that fall silent with their zone: 60 % of all.
-const ZONE_TENANTS: u32 = 3;
+/// The holders that fall silent with their zone: 60 % of all.
+const ZONE_HOLDERS: u32 = 3;
 
 /// The fewest instances that a default answer may hold of those that are to live: lapses up to the guard's share, or too
 /// few to be looked at, may be out.
-const ANSWERED_LEAST: usize = (TENANTS * LEASES_PER_TENANT) as usize - 4;
+const ANSWERED_LEAST: usize = (HOLDERS * LEASES_PER_TENANT) as usize - 4;
 
 /// Between two looks of the observer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -40,7 +40,7 @@ const REMOVE_AFTER_MS: u64 = 120_000;
 
 /// All that is known of leases. Clones are the same books.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tenants {
+pub(crate) struct Holders {
     books: Arc<Mutex<Books>>,
     /// Whether the zone has fallen silent.
     silence: Arc<AtomicBool>,
@@ -61,7 +61,7 @@ struct Books {
 /// What is known of one lease.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    tenant: u32,
+    holder: u32,
     ttl: Duration,
     /// The last renewal that was answered: when it was sent, and when it was answered.
     answered: (Duration, Duration),
@@ -79,12 +79,12 @@ pub(crate) struct Slack {
     pub(crate) resets: u32,
 }
 
-// === impl Tenants ===
+// === impl Holders ===
 
-impl Tenants {
-    /// The hosts of all tenants, by their names.
+impl Holders {
+    /// The hosts of all holders, by their names.
     pub(crate) fn numbers() -> impl Iterator<Item = u32> {
-        1..=TENANTS
+        1..=HOLDERS
     }
 
     /// Lets the zone fall silent, or speak again.
@@ -108,7 +108,7 @@ impl Tenants {
         let renewing = builder.deadline(ttl / 3).build()?;
         loop {
             let begun = now();
-            let is_silent = number <= ZONE_TENANTS && self.silence.load(Ordering::Relaxed);
+            let is_silent = number <= ZONE_HOLDERS && self.silence.load(Ordering::Relaxed);
             let lives_on = begun < dies_at;
             if !is_silent {
                 let mut held = live.clone();
@@ -126,7 +126,7 @@ impl Tenants {
     async fn open(
         &self,
         client: &Client,
-        tenant: u32,
+        holder: u32,
         of: &ServiceName,
         place: u32,
         ttl: Duration,
@@ -143,7 +143,7 @@ impl Tenants {
             };
             let lease = granted.value.lease;
             let entry = Entry {
-                tenant,
+                holder,
                 ttl,
                 // A grant is no renewal: nothing is promised before it is answered.
                 answered: (begun, now()),
@@ -155,7 +155,7 @@ impl Tenants {
                 lifetime: Lifetime::Lease(lease),
                 ..registration(parts(80))
             };
-            let instance = id(&format!("{tenant}-{place}"));
+            let instance = id(&format!("{holder}-{place}"));
             while client.register(of, &instance, kept.clone()).await.is_err() {
                 self.renew(client, vec![lease]).await;
             }
@@ -252,7 +252,7 @@ impl Books {
             return;
         };
         entry.answered = (sent, now());
-        let may_lapse = entry.tenant <= ZONE_TENANTS && was_silent;
+        let may_lapse = entry.holder <= ZONE_HOLDERS && was_silent;
         match renewal {
             Renewal::Live => {}
             Renewal::Revived if may_lapse => {}
