@@ -185,12 +185,17 @@ fn a_dev_cluster_has_one_to_seven_members_on_ports_that_exist() {
 
 #[test]
 fn server_flags_are_handed_on_as_they_are_written() {
-    let line = "server --data-dir d --listen-client 0.0.0.0:1 --join a:1,b:2 --learner";
+    let line =
+        "server --data-dir d --listen-client 0.0.0.0:1 --join a:1,b:2 --learner --probe-allow 10.0.0.0/8,::1/128";
     let Verb::Server(args) = parse(line).verb else {
         panic!("not server")
     };
     let overrides = args.overrides();
     assert_eq!(overrides.data_dir.as_deref(), Some("d"));
+    assert_eq!(
+        overrides.probe_allow,
+        Some(vec!["10.0.0.0/8".to_owned(), "::1/128".to_owned()])
+    );
     assert_eq!(overrides.join, Some(vec!["a:1".to_owned(), "b:2".to_owned()]));
     assert_eq!(
         (overrides.learner, overrides.bootstrap, overrides.memory),
