@@ -87,7 +87,9 @@ pub(crate) async fn listening_at(doors: &[DoorAddress]) -> Vec<u32> {
         });
         sockets_of.any(|inode| sockets.contains(&inode))
     });
-    listening.filter_map(|process| u32::try_from(process.pid).ok()).collect()
+    listening
+        .filter_map(|process| u32::try_from(process.pid).ok())
+        .collect()
 }
 
 /// The inodes of the sockets that listen there.
