@@ -1,6 +1,8 @@
 //! Every verb of the command line against a real cluster: what it prints, and how it ends.
 
-use quorate_tests::{Cluster, run};
+use std::time::Duration;
+
+use quorate_tests::{Cluster, ensure, eventually, run};
 use serde_json::Value;
 
 /// The fields of every answer's header.
@@ -19,6 +21,7 @@ const HEADER: &[&str] = &[
 /// The fields of every instance.
 const INSTANCE: &[&str] = &[
     "availability",
+    "checks",
     "createRevision",
     "drainRemainingMs",
     "endpoints",
@@ -135,6 +138,41 @@ async fn an_instance_is_registered_found_drained_and_taken_out() {
     let gone = json(&cluster, &["deregister", "web", "--id=web-1", &generation]).await;
     assert_fields(&gone, &["existed", "header"]);
     assert_eq!(gone["existed"], true);
+}
+
+#[tokio::test]
+async fn an_instance_is_registered_with_checks_whose_state_is_shown() {
+    let cluster = Cluster::start(1).await;
+    let door = cluster.member(1).doors().client;
+    let (address, port) = (format!("--address={}", door.ip()), format!("--port={}", door.port()));
+    let brisk = ["--check-interval=1s", "--check-timeout=900ms"];
+    let at = ["register", "web", "--id=web-1", &address, &port];
+    // It speaks gRPC and no other protocol.
+    let line = [&at[..], &["--check-grpc", "--check-tcp", "--check-http=/"], &brisk].concat();
+    json(&cluster, &line).await;
+    let shown = eventually(Duration::from_secs(30), "all checks have found something", async || {
+        let listed = json(&cluster, &["instances", "web"]).await;
+        let instance = listed["instances"][0].clone();
+        let checks = instance["checks"].as_array().expect("a list of checks").clone();
+        let is_known = checks.iter().all(|check| check["health"] != "unknown");
+        ensure(is_known, format!("{checks:?}")).map(|()| instance)
+    })
+    .await;
+    assert_eq!(shown["health"], "critical", "as the worst of them");
+    for (place, (kind, health)) in [("http", "critical"), ("tcp", "passing"), ("grpc", "passing")]
+        .into_iter()
+        .enumerate()
+    {
+        let found = &shown["checks"][place];
+        assert_fields(found, &["check", "health", "output"]);
+        assert_eq!(
+            (&found["check"]["name"], &found["health"]),
+            (&kind.into(), &health.into()),
+            "{found}"
+        );
+        assert!(found["check"][kind].is_object(), "{found}");
+        assert_eq!(found["check"]["intervalMs"], 1_000, "{found}");
+    }
 }
 
 #[tokio::test]

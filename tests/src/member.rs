@@ -59,6 +59,8 @@ impl Member {
         let data = directory.join(format!("member-{number}"));
         let mut arguments = vec!["server".to_owned(), format!("--data-dir={}", data.display())];
         arguments.extend(doors.flags());
+        // All that tests register and probe is on this host.
+        arguments.push("--probe-allow=127.0.0.0/8,::1/128".to_owned());
         arguments.extend_from_slice(start);
         let client = Client::builder()
             .endpoints([door(doors.client)])

@@ -20,6 +20,10 @@ mod lane;
 
 use lane::{Lane, Phase, Tally};
 
+/// Most leases that are held: ten times the instances that a cluster takes. They have addresses of their own up to here,
+/// and cost this process some hundred MiB.
+pub const LEASES_MAX: usize = 10_000_000;
+
 /// What is to be held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldPlan {
@@ -27,7 +31,7 @@ pub struct HoldPlan {
     pub peer: Peer,
     /// All of them.
     pub endpoints: Vec<DoorAddress>,
-    /// How many leases: 1 at least.
+    /// How many leases: 1 to [`LEASES_MAX`].
     pub leases: usize,
     /// How long each lives without being renewed.
     pub ttl: LeaseTtl,
@@ -93,7 +97,7 @@ impl Figures {
 ///
 /// # Errors
 ///
-/// [`Error::Plan`] if there is nothing to be held, [`Error::Target`] if the leases cannot be granted, [`Error::Process`]
+/// [`Error::Plan`] if there is nothing to be held, or too much, [`Error::Target`] if the leases cannot be granted, [`Error::Process`]
 /// if a process cannot be looked at. That renewals fail is no error: the figures tell.
 pub async fn hold(plan: &HoldPlan) -> Result<Figures, Error> {
     check(plan)?;
@@ -140,7 +144,7 @@ pub async fn find_max(plan: &HoldPlan, most: usize) -> Result<FindMax, Error> {
             Err(_) => return Ok(found),
         }
         plan.leases *= 2;
-        if plan.leases > most {
+        if plan.leases > most.min(LEASES_MAX) {
             return Ok(found);
         }
     }
@@ -150,6 +154,12 @@ fn check(plan: &HoldPlan) -> Result<(), Error> {
     let refused = |problem: &str| Err(Error::Plan(problem.to_owned()));
     if plan.leases == 0 {
         return refused("there are no leases to be held; give 1 at least");
+    }
+    if plan.leases > LEASES_MAX {
+        return Err(Error::Plan(format!(
+            "{} leases are over the limit of {LEASES_MAX}; give fewer",
+            plan.leases
+        )));
     }
     if plan.time < Duration::from_secs(1) {
         return refused("less than a second tells nothing; hold the leases for longer");

@@ -11,5 +11,5 @@ mod peers;
 mod processes;
 
 pub use error::Error;
-pub use hold::{Figures, FindMax, HoldPlan, find_max, hold};
+pub use hold::{Figures, FindMax, HoldPlan, LEASES_MAX, find_max, hold};
 pub use peers::Peer;

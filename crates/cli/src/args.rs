@@ -9,6 +9,7 @@ use quorate_model::{DoorAddress, DrainTime, Generation, InstanceId, LeaseTtl, Na
 use crate::failure::Failure;
 
 mod bench;
+mod check;
 mod dev;
 mod duration;
 mod guard;

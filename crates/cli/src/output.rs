@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{args::OutputFormat, failure::Failure};
 
 mod bench;
+mod checks;
 mod guard;
 mod json;
 mod lease;

@@ -61,6 +61,19 @@ fn wrong_usage_is_exit_code_2() {
         &["--meta", "given twice"],
     );
     check("server", 2, &["--data-dir", "--memory"]);
+    for (flags, said) in [
+        ("--leases 18446744073709551615", "--leases"),
+        ("--leases 10000001", "1..=10000000"),
+        ("--leases 0", "--leases"),
+        ("--seconds 0", "1..=86400"),
+        ("--find-max --most 0", "--most"),
+        (
+            "--find-max --leases 200 --most 100",
+            "--most 100 is below the 200 leases",
+        ),
+    ] {
+        check(&format!("bench hold {flags}"), 2, &[said]);
+    }
     check(
         "server --config /nowhere/quorate.toml --check-config",
         2,

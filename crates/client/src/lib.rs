@@ -53,7 +53,7 @@
 //! | What came of an attempt | Read | Write in a [`Session`] | Write of a [`Client`] |
 //! |---|---|---|---|
 //! | No connection: nothing was sent. | next member | next member | next member |
-//! | Nothing was done: `OVERLOADED`, `NO_LEADER`, `NO_QUORUM`, `NOT_READY`, `STOPPING`, `READ_ONLY`, `MEMBERSHIP_BUSY`, `REMOVED`, `DEADLINE_EXCEEDED`. | next member | next member | next member |
+//! | Nothing was done: `OVERLOADED`, `NO_LEADER`, `NO_QUORUM`, `NOT_READY`, `STOPPING`, `IDLE`, `READ_ONLY`, `MEMBERSHIP_BUSY`, `REMOVED`, `DEADLINE_EXCEEDED`. | next member | next member | next member |
 //! | The answer was lost: `OUTCOME_UNKNOWN`, a broken connection, silence. | next member | next member, same key | [`Error::OutcomeUnknown`] |
 //! | It was refused for good: `INVALID_ARGUMENT`, `NOT_FOUND`, `ALREADY_EXISTS`, `STALE_GENERATION`, `LEASE_LAPSED`, `SEQUENCE_TOO_OLD`, `KEY_REUSED`, `REVISION_AHEAD`, `LIMIT_EXCEEDED`, `REQUEST_TOO_LARGE`, `MEMBER_NOT_FOUND`, `MEMBERSHIP_REFUSED`, `UNIMPLEMENTED`, `WRONG_CLUSTER`, `WRONG_MEMBER`, `INTERNAL`. | [`Error::Refused`] | [`Error::Refused`] | [`Error::Refused`] |
 //! | The lease is gone: `LEASE_NOT_FOUND`. | [`Error::Refused`] | [`Error::SessionLost`] | – |

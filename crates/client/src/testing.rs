@@ -58,6 +58,10 @@ pub(crate) enum Beat {
     Ignore,
     /// Ends the stream.
     HangUp,
+    /// Says that the leases live, and ends the stream as one that has been idle.
+    LiveThenIdle,
+    /// Ends the stream as one that has been idle, when the frame was on its way.
+    Idle,
 }
 
 /// The renewals of a member.
@@ -366,14 +370,13 @@ impl Leases for Script {
         self.pulse.tasks.lock().unwrap().spawn(async move {
             while let Ok(Some(frame)) = frames.message().await {
                 let header = header.lock().unwrap().clone();
-                match pulse.answer(&frame, header) {
-                    ControlFlow::Continue(Some(answer)) => {
-                        if answers.send(Ok(answer)).await.is_err() {
-                            break;
-                        }
-                    }
-                    ControlFlow::Continue(None) => {}
-                    ControlFlow::Break(()) => break,
+                let (said, flow) = pulse.answer(&frame, header);
+                for one in said {
+                    // Whoever has gone does not hear it.
+                    let _ = answers.send(one).await;
+                }
+                if flow.is_break() || answers.is_closed() {
+                    break;
                 }
             }
             pulse.streams.send_modify(|streams| *streams -= 1);
@@ -427,29 +430,34 @@ impl Leases for Script {
 // === impl Pulse ===
 
 impl Pulse {
-    /// The answer to a frame, if it is answered, unless the stream ends.
+    /// What is said to a frame, and whether the stream goes on.
     fn answer(
         &self,
         frame: &pb::KeepAliveRequest,
         header: ResponseHeader,
-    ) -> ControlFlow<(), Option<pb::KeepAliveResponse>> {
+    ) -> (Vec<Result<pb::KeepAliveResponse, Status>>, ControlFlow<()>) {
         let beat = self.beats.lock().unwrap().pop_front().unwrap_or(Beat::Live);
         self.frames.send_modify(|frames| frames.push(frame.lease_ids.clone()));
-        let (state, failure) = match beat {
-            Beat::Live => (1, ""),
-            Beat::Revived => (2, ""),
-            Beat::Unknown => (3, ""),
-            Beat::Fail(reason) => (0, reason.word()),
-            Beat::Ignore => return ControlFlow::Continue(None),
-            Beat::HangUp => return ControlFlow::Break(()),
+        let says = |state, failure: &str| {
+            let renewed = frame.lease_ids.iter().map(|lease| renewed(*lease, state));
+            Ok(pb::KeepAliveResponse {
+                header: Some(header.clone()),
+                frame: frame.frame,
+                renewed: renewed.filter(|_| failure.is_empty()).collect(),
+                failure: failure.to_owned(),
+            })
         };
-        let renewed = frame.lease_ids.iter().map(|lease| renewed(*lease, state));
-        ControlFlow::Continue(Some(pb::KeepAliveResponse {
-            header: Some(header),
-            frame: frame.frame,
-            renewed: renewed.filter(|_| failure.is_empty()).collect(),
-            failure: failure.to_owned(),
-        }))
+        let idle = || Err(Reason::Idle.status("nothing has come for a while"));
+        match beat {
+            Beat::Live => (vec![says(1, "")], ControlFlow::Continue(())),
+            Beat::Revived => (vec![says(2, "")], ControlFlow::Continue(())),
+            Beat::Unknown => (vec![says(3, "")], ControlFlow::Continue(())),
+            Beat::Fail(reason) => (vec![says(0, reason.word())], ControlFlow::Continue(())),
+            Beat::Ignore => (Vec::new(), ControlFlow::Continue(())),
+            Beat::HangUp => (Vec::new(), ControlFlow::Break(())),
+            Beat::LiveThenIdle => (vec![says(1, ""), idle()], ControlFlow::Break(())),
+            Beat::Idle => (vec![idle()], ControlFlow::Break(())),
+        }
     }
 
     /// Waits until this is so of the frames.

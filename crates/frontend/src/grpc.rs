@@ -41,6 +41,7 @@ use leases::LeasesDoor;
 use operator::OperatorDoor;
 use registry::RegistryDoor;
 
+pub use leases::ClientConnection;
 pub use limits::Limits;
 
 /// All that a member answers its clients, to be served at its client door. Starts the task that makes the health

@@ -115,6 +115,8 @@ table! {
         "The member does not serve yet, or takes no writes at present; the message says why.";
     Stopping "STOPPING" Unavailable 503 AnyMember None,
         "The member is about to stop and takes no more requests; ask another one.";
+    Idle "IDLE" Unavailable 503 AnyMember None,
+        "No frame has come for a while, and the stream has ended: open another one, here or elsewhere.";
     DeadlineExceeded "DEADLINE_EXCEEDED" DeadlineExceeded 504 AnyMember None,
         "The deadline passed before anything was done.";
     OutcomeUnknown "OUTCOME_UNKNOWN" Unknown 504 SameKeyOnly None,

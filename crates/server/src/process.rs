@@ -93,7 +93,7 @@ async fn serve_until_signalled(config: &Config, main: &Runtime, raft: &RaftThrea
         client_door: Box::new(client_door),
         peer_door: Box::new(peer_door),
         connector: Arc::new(TcpConnector),
-        dial: Arc::new(TcpDial),
+        dial: Arc::new(TcpDial::default()),
         clock: Arc::new(SystemClock),
         random: Box::new(seeded()),
         runtimes,

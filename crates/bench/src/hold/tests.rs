@@ -148,9 +148,13 @@ async fn a_lease_that_lapses_is_seen() {
 }
 
 #[tokio::test]
-async fn a_plan_without_leases_time_or_servers_is_refused() {
+async fn a_plan_without_leases_time_or_servers_or_with_too_many_leases_is_refused() {
     for plan in [
         HoldPlan { leases: 0, ..plan() },
+        HoldPlan {
+            leases: LEASES_MAX + 1,
+            ..plan()
+        },
         HoldPlan {
             time: Duration::ZERO,
             ..plan()

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use quorate_bench::{HoldPlan, Peer};
+use clap::{Args, Subcommand, builder::RangedU64ValueParser};
+use quorate_bench::{HoldPlan, LEASES_MAX, Peer};
 use quorate_model::{DoorAddress, LeaseTtl};
 
 use super::lease_ttl;
+use crate::failure::Failure;
+
+/// Longest that leases are held: a day. Whoever asks for more has mistaken the unit.
+const SECONDS_MAX: i64 = 86_400;
 
 /// See [`Verb::Bench`](super::Verb::Bench).
 #[derive(Debug, Args)]
@@ -29,13 +33,13 @@ pub(crate) enum BenchVerb {
 #[derive(Debug, Args)]
 pub(crate) struct HoldArgs {
     /// How many leases.
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = lease_count())]
     leases: usize,
     /// How long each lives without being renewed.
     #[arg(long, value_parser = lease_ttl, value_name = "TIME", default_value = "15s")]
     ttl: LeaseTtl,
     /// For how many seconds they are held while it is measured.
-    #[arg(long, value_name = "S", default_value_t = 60)]
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=SECONDS_MAX))]
     seconds: u32,
     /// Register an instance with each lease.
     #[arg(long)]
@@ -52,7 +56,13 @@ pub(crate) struct HoldArgs {
     #[arg(long)]
     pub(crate) find_max: bool,
     /// The most leases that are tried.
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, requires = "find_max")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000_000,
+        value_parser = lease_count(),
+        requires = "find_max"
+    )]
     pub(crate) most: usize,
 }
 
@@ -77,8 +87,23 @@ impl HoldArgs {
         }
     }
 
+    /// Refuses flags that contradict each other.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.find_max && self.most < self.leases {
+            return Err(Failure::Usage(format!(
+                "--most {} is below the {} leases to begin with; give more, or fewer --leases",
+                self.most, self.leases
+            )));
+        }
+        Ok(())
+    }
+
     /// Whether a peer is measured.
     pub(crate) fn is_of_a_peer(&self) -> bool {
         !self.etcd.is_empty()
     }
+}
+
+fn lease_count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=LEASES_MAX as u64)
 }

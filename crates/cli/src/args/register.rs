@@ -3,11 +3,11 @@
 use clap::Args;
 use quorate_client::{Lifetime, RegisterOptions};
 use quorate_model::{
-    Address, Checks, Endpoint, Holder, InstanceSpec, LeaseTtl, Locality, Metadata, Owner, Port, ProtocolName,
-    SpecParts, Tag, Takeover, Version, Weight, ZoneName,
+    Address, Endpoint, Holder, InstanceSpec, LeaseTtl, Locality, Metadata, Owner, Port, ProtocolName, SpecParts, Tag,
+    Takeover, Version, Weight, ZoneName,
 };
 
-use super::{InstanceArgs, lease_ttl, tag_set};
+use super::{InstanceArgs, check::CheckArgs, lease_ttl, tag_set};
 use crate::failure::Failure;
 
 /// See [`ClientVerb::Register`](super::ClientVerb::Register).
@@ -56,6 +56,8 @@ pub(crate) struct RegisterArgs {
     /// It lapses 15 s after the command has died, or after the time of --ttl.
     #[arg(long, conflicts_with = "persistent")]
     pub(crate) keep_alive: bool,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 // === impl RegisterArgs ===
@@ -82,7 +84,7 @@ impl RegisterArgs {
                 owner: self.owner.clone(),
                 incarnation: None,
             },
-            checks: Checks::default(),
+            checks: self.check.checks()?,
         };
         Ok(RegisterOptions {
             spec: InstanceSpec::new(parts).map_err(|problem| Failure::Usage(problem.to_string()))?,

@@ -46,6 +46,9 @@ pub(crate) struct ServerArgs {
     /// Keep everything in memory, and forget it at exit.
     #[arg(long)]
     memory: bool,
+    /// Probe these networks for checks of instances, though they are among those that are not probed.
+    #[arg(long, value_name = "NET,…", value_delimiter = ',')]
+    probe_allow: Option<Vec<String>>,
     /// How log lines look: `text` or `json`.
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -74,6 +77,7 @@ impl ServerArgs {
             join: self.join.clone(),
             learner: if_set(self.learner),
             replace: self.replace,
+            probe_allow: self.probe_allow.clone(),
             log_format: self.log_format.clone(),
             log_level: self.log_level.clone(),
         }

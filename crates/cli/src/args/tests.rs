@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use proptest::{prelude::*, sample::select};
 use quorate_client::Lifetime;
 use quorate_fuzz::Fuzz;
-use quorate_model::{Availability, Consistency, Filter, Health, Include};
+use quorate_model::{Availability, Check, Consistency, Filter, Health, Include};
 
 use super::*;
 
@@ -79,6 +79,59 @@ fn a_registration_says_what_its_flags_say() {
     assert_eq!((spec.tags().len(), spec.metadata().len()), (2, 2));
     assert_eq!(spec.holder().owner.as_ref().unwrap().as_str(), "o");
     assert_eq!(registration.lifetime, Lifetime::Ttl(LeaseTtl::default()));
+}
+
+#[test]
+fn checks_are_of_the_kinds_that_are_asked_for_at_one_pace() {
+    let register = |flags: &str| {
+        let line = format!("quorate register s --id a --address h --port 1 {flags}");
+        Cli::try_parse_from(line.split_whitespace()).map(|cli| match cli.verb {
+            Verb::Client(ClientVerb::Register(args)) => args.registration(),
+            other => panic!("{other:?}"),
+        })
+    };
+    let checks = |flags: &str| {
+        let registration = register(flags).unwrap().unwrap();
+        let checks = registration.spec.checks().iter();
+        let told = |check: &Check| {
+            let pace = check.pace.parts();
+            format!(
+                "{} {:?} {} {}",
+                check.name, check.probe, pace.interval_ms, pace.timeout_ms
+            )
+        };
+        checks.map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(checks(""), [""; 0]);
+    assert_eq!(checks("--check-tcp"), ["tcp Tcp 10000 2000"]);
+    assert_eq!(checks("--check-tcp --check-interval 1s"), ["tcp Tcp 1000 1000"]);
+    let all = checks("--check-http /health?deep --check-grpc=shop.Cart --check-interval 5s --check-timeout 300ms");
+    assert!(
+        all[0].starts_with("http Http") && all[0].contains("/health?deep"),
+        "{all:?}"
+    );
+    assert!(
+        all[1].starts_with("grpc Grpc") && all[1].contains("shop.Cart"),
+        "{all:?}"
+    );
+    assert!(all.iter().all(|check| check.ends_with(" 5000 300")), "{all:?}");
+    let whole = checks("--check-grpc");
+    assert!(whole[0].contains("service: None"), "{whole:?}");
+
+    for flags in ["--check-interval 5s", "--check-timeout 1s", "--check-interval 5"] {
+        assert!(register(flags).is_err(), "{flags}");
+    }
+    for flags in [
+        "--check-http health",
+        "--check-tcp --check-interval 500ms",
+        "--check-tcp --check-interval 2s --check-timeout 3s",
+    ] {
+        let failure = register(flags).unwrap().unwrap_err();
+        assert!(
+            matches!(&failure, Failure::Usage(said) if said.contains("--check-")),
+            "{failure}"
+        );
+    }
 }
 
 #[test]
@@ -185,12 +238,17 @@ fn a_dev_cluster_has_one_to_seven_members_on_ports_that_exist() {
 
 #[test]
 fn server_flags_are_handed_on_as_they_are_written() {
-    let line = "server --data-dir d --listen-client 0.0.0.0:1 --join a:1,b:2 --learner";
+    let line =
+        "server --data-dir d --listen-client 0.0.0.0:1 --join a:1,b:2 --learner --probe-allow 10.0.0.0/8,::1/128";
     let Verb::Server(args) = parse(line).verb else {
         panic!("not server")
     };
     let overrides = args.overrides();
     assert_eq!(overrides.data_dir.as_deref(), Some("d"));
+    assert_eq!(
+        overrides.probe_allow,
+        Some(vec!["10.0.0.0/8".to_owned(), "::1/128".to_owned()])
+    );
     assert_eq!(overrides.join, Some(vec!["a:1".to_owned(), "b:2".to_owned()]));
     assert_eq!(
         (overrides.learner, overrides.bootstrap, overrides.memory),

@@ -13,6 +13,9 @@ use crate::{args::DevArgs, failure::Failure};
 /// Peer doors are so many ports above the client doors.
 const PEER_PORTS: u16 = 100;
 
+/// What is tried out on this machine is registered with addresses of this machine, which members do not probe otherwise.
+const PROBE_ALLOW: &str = "--probe-allow=127.0.0.0/8,::1/128";
+
 /// Remembers the base port of a data directory: members know each other by their ports.
 const BASE_PORT_FILE: &str = "base-port";
 
@@ -100,6 +103,7 @@ impl Plan {
         }
         arguments.push(format!("--listen-client={}", self.client_door(number)));
         arguments.push(format!("--listen-peer={}", self.peer_door(number)));
+        arguments.push(PROBE_ALLOW.to_owned());
         arguments.push(match number {
             1 => "--bootstrap".to_owned(),
             _ => format!("--join={}", self.peer_door(1)),
@@ -229,6 +233,7 @@ mod tests {
         assert_eq!(plan.peer_door(3).to_string(), "127.0.0.1:7403");
         assert!(plan.command_line(1).ends_with("--bootstrap"));
         assert!(plan.command_line(3).ends_with("--join=127.0.0.1:7401"));
+        assert!(plan.command_line(2).contains(" --probe-allow=127.0.0.0/8,::1/128 "));
     }
 
     #[test]

@@ -9,7 +9,10 @@ use quorate_client::{
 use quorate_model::{Endpoint, Found, Incarnation, LeaseId, LogIndex, OverrideKind};
 use serde::Serialize;
 
-use super::guard::GuardView;
+use super::{
+    checks::{self, CheckStateView},
+    guard::GuardView,
+};
 
 /// Who answered, from which state.
 #[derive(Debug, Serialize)]
@@ -97,6 +100,7 @@ pub(super) struct InstanceView {
     pub(super) overrides: Vec<&'static str>,
     lease_id: u64,
     pub(super) liveness: &'static str,
+    checks: Vec<CheckStateView>,
     drain_remaining_ms: Option<u64>,
 }
 
@@ -270,6 +274,7 @@ impl From<&Found> for InstanceView {
             overrides: instance.overrides().iter().map(OverrideKind::as_str).collect(),
             lease_id: instance.lease().map_or(0, LeaseId::get),
             liveness: instance.liveness().as_str(),
+            checks: checks::of(&instance.instance),
             drain_remaining_ms: instance.standing.drain_remaining_ms,
         }
     }
@@ -349,6 +354,6 @@ impl From<&Member> for MemberView {
     }
 }
 
-fn optional<T: ToString>(value: Option<&T>) -> String {
+pub(super) fn optional<T: ToString>(value: Option<&T>) -> String {
     value.map(T::to_string).unwrap_or_default()
 }

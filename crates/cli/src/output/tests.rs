@@ -8,9 +8,10 @@ use quorate_client::{
     Registered, Role, ServiceSummary, Status,
 };
 use quorate_model::{
-    Availability, ClusterId, Endpoints, Epoch, Found, Generation, GuardCause, GuardScope, Holder, Incarnation,
-    Instance, InstanceKey, InstanceParts, InstanceSpec, LeaseId, Liveness, Locality, LogIndex, MemberId, Metadata,
-    Revision, ServiceKey, SpecParts, StateHash, Tags, Term, Weight,
+    Availability, Check, CheckOutput, CheckState, ClusterId, Endpoints, Epoch, Found, Generation, GrpcProbe,
+    GuardCause, GuardScope, Health, Holder, HttpProbe, HttpProbeParts, Incarnation, Instance, InstanceKey,
+    InstanceParts, InstanceSpec, LeaseId, Liveness, Locality, LogIndex, MemberId, Metadata, Probe, ProbeHeaders,
+    Revision, ServiceKey, SpecParts, StateHash, Tags, Term, Tls, Weight,
 };
 
 use super::*;
@@ -91,6 +92,50 @@ fn instance(id: &str, availability: Availability, parts: SpecParts) -> Found {
         drains_until: None,
         checks: Box::default(),
     }))
+}
+
+/// An instance with a check of each kind, all but the last of which have found something.
+fn checked() -> Found {
+    let tls = Tls {
+        server_name: Some("shop.example".parse().unwrap()),
+        ..Tls::default()
+    };
+    let http = HttpProbeParts {
+        headers: ProbeHeaders::try_from(vec![("Host".parse().unwrap(), "shop.example".parse().unwrap())]).unwrap(),
+        tls: Some(tls),
+        ..HttpProbeParts::default()
+    };
+    let grpc = GrpcProbe {
+        service: Some("shop.Cart".parse().unwrap()),
+        tls: None,
+    };
+    let probes = [
+        ("web", Probe::Http(Box::new(HttpProbe::new(http).unwrap()))),
+        ("port", Probe::Tcp),
+        ("cart", Probe::Grpc(grpc)),
+        ("own", Probe::Reported),
+    ];
+    let checks = probes.map(|(name, probe)| Check::new(name.parse().unwrap(), probe));
+    let parts = SpecParts {
+        checks: checks.to_vec().try_into().unwrap(),
+        ..SpecParts::new(endpoints(&[("10.0.0.1", 8080, None)]))
+    };
+    let found = [
+        (Health::Passing, "HTTP 200"),
+        (Health::Critical, "no answer within 2000 ms"),
+        (Health::Warning, "slow"),
+        (Health::Unknown, ""),
+    ];
+    let states = found.map(|(health, output)| CheckState {
+        health,
+        output: CheckOutput::cut(output),
+        ..CheckState::unknown()
+    });
+    let mut found = instance("c", Availability::Enabled, parts);
+    let mut parts = Instance::clone(&found.instance).into_parts();
+    parts.checks = states.into();
+    found.instance = Instance::new(parts).into();
+    found
 }
 
 /// A guard of each kind of scope.
@@ -221,6 +266,16 @@ fn what_is_not_known_is_printed_too() {
         value: nothing,
     };
     check("resolve-unknown", &InstancesView::from(&answer));
+}
+
+#[test]
+fn checks_are_printed_with_what_they_have_found() {
+    let found = Instances {
+        service_known: true,
+        instances: vec![checked()],
+        guards: Vec::new(),
+    };
+    check("instances-checked", &InstancesView::from(&answer(found)));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::{
 
 pub(super) fn run(global: GlobalArgs, args: &BenchArgs) -> Result<ExitCode, Failure> {
     let BenchVerb::Hold(args) = &args.verb;
+    args.check()?;
     on_this_thread(hold(global, args))?;
     Ok(ExitCode::SUCCESS)
 }

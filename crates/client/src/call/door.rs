@@ -76,7 +76,7 @@ impl Door {
     }
 
     /// Whether others are to be asked first.
-    pub(super) fn is_resting(&self) -> bool {
+    pub(crate) fn is_resting(&self) -> bool {
         self.rest().until.is_some_and(|until| Instant::now() < until)
     }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quorate_model::LeaseId;
-use quorate_proto::{convert::InvalidField, registry as pb};
+use quorate_proto::{convert::InvalidField, registry as pb, status::Reason};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming, transport::Channel};
@@ -23,6 +23,17 @@ pub(super) struct Link {
     door: Arc<Door>,
     frames: mpsc::Sender<pb::KeepAliveRequest>,
     answers: Streaming<pb::KeepAliveResponse>,
+    /// Whether the member has answered over it.
+    has_answered: bool,
+}
+
+/// How a stream has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Nothing was sent for so long that the member needs the place. It takes another stream.
+    Idle,
+    /// The member is to be left.
+    Broken,
 }
 
 /// The answer to a frame.
@@ -49,7 +60,12 @@ impl Link {
             async move { begin(channel, first).await }
         };
         let (frames, answers) = caller.open(&door, open, patience).await?;
-        Ok(Self { door, frames, answers })
+        Ok(Self {
+            door,
+            frames,
+            answers,
+            has_answered: false,
+        })
     }
 
     /// The door behind which the member is.
@@ -62,12 +78,16 @@ impl Link {
         self.frames.try_send(frame).is_ok()
     }
 
-    /// The next answer, or why there is none. May be given up and asked again.
-    pub(super) async fn next(&mut self) -> Result<pb::KeepAliveResponse, String> {
+    /// The next answer, or how the stream has ended. May be given up and asked again.
+    pub(super) async fn next(&mut self) -> Result<pb::KeepAliveResponse, Ended> {
         match self.answers.message().await {
-            Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err("the member has ended the stream".to_owned()),
-            Err(status) => Err(status.message().to_owned()),
+            Ok(Some(answer)) => {
+                self.has_answered = true;
+                Ok(answer)
+            }
+            // A member that has answered nothing has not been idle, whatever it says: it is not asked again and again.
+            Err(status) if self.has_answered && Reason::of(&status) == Reason::Idle => Err(Ended::Idle),
+            Ok(None) | Err(_) => Err(Ended::Broken),
         }
     }
 }

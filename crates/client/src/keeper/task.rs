@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Order,
     book::{Batch, Book},
-    link::{self, Frame, Link},
+    link::{self, Ended, Frame, Link},
 };
 use crate::{
     Answer,
@@ -29,6 +29,8 @@ pub(super) struct Task {
     inbox: mpsc::UnboundedReceiver<Order>,
     book: Book,
     link: Option<Link>,
+    /// The door of a stream that has ended because there was nothing to renew for so long: the next one goes there too.
+    left_idle: Option<Arc<Door>>,
     /// The frames that are not answered, by their numbers.
     under_way: BTreeMap<u64, UnderWay>,
     last_frame: u64,
@@ -56,6 +58,7 @@ impl Task {
             inbox,
             book: Book::default(),
             link: None,
+            left_idle: None,
             under_way: BTreeMap::new(),
             last_frame: 0,
             tried: Vec::new(),
@@ -85,7 +88,7 @@ impl Task {
         }
         if self.book.is_empty() {
             // Nobody needs the member until there is another lease.
-            self.link = None;
+            (self.link, self.left_idle) = (None, None);
             self.under_way.clear();
         }
     }
@@ -133,7 +136,8 @@ impl Task {
 
     /// Opens a stream with the first frame; false if that failed.
     async fn open(&mut self, first: pb::KeepAliveRequest, patience: Duration) -> bool {
-        let door = self.caller.draw_door(&self.tried);
+        let same = self.left_idle.take().filter(|door| !door.is_resting());
+        let door = same.unwrap_or_else(|| self.caller.draw_door(&self.tried));
         match Link::open(&self.caller, Arc::clone(&door), first, patience).await {
             Ok(link) => {
                 self.link = Some(link);
@@ -146,12 +150,16 @@ impl Task {
         }
     }
 
-    fn heard(&mut self, heard: Result<pb::KeepAliveResponse, String>) {
+    fn heard(&mut self, heard: Result<pb::KeepAliveResponse, Ended>) {
         let Some(door) = self.link.as_ref().map(|link| Arc::clone(link.door())) else {
             return;
         };
-        let answer = heard.and_then(|message| self.caller.received(&door, message));
-        let Ok(Answer { header, value }) = answer else {
+        let message = match heard {
+            Ok(message) => message,
+            Err(Ended::Idle) => return self.left_idle(door),
+            Err(Ended::Broken) => return self.give_up(),
+        };
+        let Ok(Answer { header, value }) = self.caller.received(&door, message) else {
             return self.give_up();
         };
         while self.asking.try_join_next().is_some() {}
@@ -182,6 +190,14 @@ impl Task {
         self.not_before = None;
     }
 
+    /// Takes note that a stream has ended because nothing was sent. There will be another one, to the same member, with the
+    /// next renewal; what was just being sent is sent again at once.
+    fn left_idle(&mut self, door: Arc<Door>) {
+        self.link = None;
+        self.left_idle = Some(door);
+        self.take_back();
+    }
+
     /// Leaves the member that renews no more, and has everything that is under way be renewed through another one.
     fn give_up(&mut self) {
         if let Some(link) = self.link.take() {
@@ -189,6 +205,11 @@ impl Task {
             self.caller.broke(&door);
             self.failed(&door);
         }
+        self.take_back();
+    }
+
+    /// Has everything that is under way be renewed anew.
+    fn take_back(&mut self) {
         let now = Instant::now();
         for frame in std::mem::take(&mut self.under_way).into_values() {
             self.book.put_back(&frame.leases, now);
@@ -207,7 +228,7 @@ impl Task {
     }
 }
 
-async fn hear(link: Option<&mut Link>) -> Result<pb::KeepAliveResponse, String> {
+async fn hear(link: Option<&mut Link>) -> Result<pb::KeepAliveResponse, Ended> {
     match link {
         Some(link) => link.next().await,
         None => pending().await,

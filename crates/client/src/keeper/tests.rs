@@ -124,6 +124,48 @@ async fn a_member_that_fails_is_left_for_another_at_once() {
 }
 
 #[tokio::test]
+async fn a_stream_that_ended_idle_is_no_failure_and_another_one_goes_to_the_same_member() {
+    let mut members = Members::default();
+    let (first, one) = members.start(&[]);
+    let (second, two) = members.start(&[]);
+    for member in [&one, &two] {
+        script(member, &[Beat::LiveThenIdle; 6]);
+        // Ends it while a frame is on its way, too.
+        script(member, &[Beat::Live, Beat::Idle, Beat::Live]);
+    }
+    let session = open(&client(&[&first, &second])).await;
+    let all = |member: &Arc<Script>| {
+        let member = Arc::clone(member);
+        async move { member.pulse.until(|frames| frames.len() >= 9).await }
+    };
+    let silent = tokio::select! {
+        _ = all(&one) => &two,
+        _ = all(&two) => &one,
+    };
+    assert_eq!(
+        *silent.pulse.frames.borrow(),
+        [[0; 0]; 0],
+        "nobody had a reason to go there"
+    );
+    told(&session, Vitality::Live).await;
+}
+
+#[tokio::test]
+async fn a_member_that_calls_what_it_never_answered_idle_is_left() {
+    let mut members = Members::default();
+    let (first, one) = members.start(&[]);
+    let (second, two) = members.start(&[]);
+    for member in [&one, &two] {
+        script(member, &[Beat::Idle]);
+    }
+    let session = open(&client(&[&first, &second])).await;
+    for member in [&one, &two] {
+        member.pulse.until(|frames| !frames.is_empty()).await;
+    }
+    told(&session, Vitality::Live).await;
+}
+
+#[tokio::test]
 async fn a_member_that_stays_silent_is_left_after_a_sixth_of_the_time_to_live() {
     let elapsed = failed_over(Beat::Ignore).await;
     assert!(elapsed + Duration::from_millis(50) >= TTL / 6, "{elapsed:?}");

@@ -2,6 +2,8 @@
 
 mod keep_alive;
 
+use std::sync::Arc;
+
 use quorate_model::{InstanceKey, Lease, LeaseId, LeaseKind, LeaseTtl, Owner, Renewal};
 use quorate_proto::{
     registry::{self as pb, leases_server},
@@ -13,6 +15,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{Limits, answer, edge::TimeLeft, error::status, registry::wanted};
 use keep_alive::KeepAliveStreams;
+
+pub use keep_alive::ClientConnection;
 
 /// Answers what is asked about leases.
 #[derive(Debug, Clone)]
@@ -26,7 +30,7 @@ pub(super) struct LeasesDoor {
 impl LeasesDoor {
     /// A door whose streams end when `stopping` is cancelled.
     pub(super) fn new(registry: Registry, limits: Limits, stopping: CancellationToken) -> Self {
-        let streams = KeepAliveStreams::new(limits, stopping);
+        let streams = KeepAliveStreams::new(limits, Arc::clone(registry.clock()), stopping);
         Self { registry, streams }
     }
 }
@@ -64,8 +68,11 @@ impl leases_server::Leases for LeasesDoor {
         &self,
         request: Request<Streaming<pb::KeepAliveRequest>>,
     ) -> Result<Response<Self::KeepAliveStream>, Status> {
+        let connection = request.extensions().get::<ClientConnection>().cloned();
         let (frames, _) = TimeLeft::split(request);
-        let answers = self.streams.open(self.registry.clone(), frames)?;
+        let registry = self.registry.clone();
+        let answer = move |frame| keep_alive::answer_frame(registry.clone(), frame);
+        let answers = self.streams.open(connection.as_ref(), frames, answer)?;
         Ok(Response::new(answers))
     }
 

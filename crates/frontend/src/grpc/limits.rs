@@ -19,6 +19,11 @@ pub struct Limits {
     /// Streams of renewals that are open at a time: one for each process that speaks to this member, and each costs
     /// some KiB.
     pub keep_alive_streams_max: usize,
+    /// How many of them one connection may have: a process needs one, and a proxy brings those of many.
+    pub keep_alive_streams_per_connection_max: usize,
+    /// How long one of them may be without a frame: twelve renewals of the default TTL. Whoever renews less often opens
+    /// another one each time, which costs little at that pace.
+    pub keep_alive_idle_max: Duration,
     /// Time for a request that does not say how much it has.
     pub time_default: Duration,
     /// Most time for a request, whatever it says: nobody waits for an answer longer.
@@ -35,6 +40,8 @@ impl Default for Limits {
             answer_len_max: 16 << 20,
             requests_in_flight_max: 16_384,
             keep_alive_streams_max: 50_000,
+            keep_alive_streams_per_connection_max: 256,
+            keep_alive_idle_max: Duration::from_secs(60),
             time_default: Duration::from_secs(10),
             time_max: Duration::from_secs(30),
         }

@@ -2710,7 +2710,8 @@ pub mod leases_client {
             self.inner.unary(req, path, codec).await
         }
         /// Renews leases, many in a frame, as long as both sides like. Each frame is answered by one, in any order: `frame`
-        /// says which. What is not answered was not renewed for sure.
+        /// says which. What is not answered was not renewed for sure. A stream on which no frame comes for a minute ends with
+        /// IDLE, which is no failure: open another one with the next renewal.
         pub async fn keep_alive(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::KeepAliveRequest>,
@@ -2863,7 +2864,8 @@ pub mod leases_server {
             + std::marker::Send
             + 'static;
         /// Renews leases, many in a frame, as long as both sides like. Each frame is answered by one, in any order: `frame`
-        /// says which. What is not answered was not renewed for sure.
+        /// says which. What is not answered was not renewed for sure. A stream on which no frame comes for a minute ends with
+        /// IDLE, which is no failure: open another one with the next renewal.
         async fn keep_alive(
             &self,
             request: tonic::Request<tonic::Streaming<super::KeepAliveRequest>>,

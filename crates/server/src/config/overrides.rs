@@ -25,6 +25,8 @@ pub struct ConfigOverrides {
     pub learner: Option<bool>,
     /// `--replace`: join in the place of the member with this id, which is gone for good.
     pub replace: Option<u64>,
+    /// `--probe-allow`: networks that are probed though they are among those that are not.
+    pub probe_allow: Option<Vec<String>>,
     /// `--log-format`: `text` or `json`.
     pub log_format: Option<String>,
     /// `--log-level`: a level, or a filter such as `info,quorate_registry=debug`.

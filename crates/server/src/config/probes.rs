@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use quorate_registry::ProbePolicy;
+use quorate_model::InvalidValue;
+use quorate_registry::{Network, ProbePolicy};
 
 use super::{ConfigError, layers::Layers, settings::Settings};
 
@@ -18,11 +19,14 @@ pub struct Probes {
 impl Probes {
     pub(super) fn parse(settings: &Settings, layers: &Layers) -> Result<Self, ConfigError> {
         const REFUSE: &str = "probe_refuse";
-        let networks = settings.probe_refuse.iter().map(|network| network.parse());
-        let networks: Result<Vec<_>, _> = networks.collect();
-        let policy = networks.and_then(ProbePolicy::new);
+        const ALLOW: &str = "probe_allow";
+        let refused = |key, problem: InvalidValue| layers.refuse(key, problem.to_string());
+        let policy = networks(&settings.probe_refuse).and_then(ProbePolicy::new);
+        let policy = policy.map_err(|problem| refused(REFUSE, problem))?;
+        let allowed = networks(&settings.probe_allow);
+        let policy = allowed.and_then(|allowed| policy.allow(allowed));
         Ok(Self {
-            policy: policy.map_err(|problem| layers.refuse(REFUSE, problem.to_string()))?,
+            policy: policy.map_err(|problem| refused(ALLOW, problem))?,
             ca_file: settings.probe_ca_file.as_ref().map(PathBuf::from),
         })
     }
@@ -36,4 +40,8 @@ impl Probes {
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
     }
+}
+
+fn networks(texts: &[String]) -> Result<Vec<Network>, InvalidValue> {
+    texts.iter().map(|text| text.parse()).collect()
 }

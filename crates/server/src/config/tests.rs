@@ -422,6 +422,9 @@ fn the_example_file_loads_and_shows_every_key_with_its_default() {
                 "{line} would change a default"
             );
         }
+        if key == "probe_refuse" {
+            assert_eq!(line, format!("# {key} = {:?}", Settings::default().probe_refuse));
+        }
     }
 }
 
@@ -438,5 +441,19 @@ fn networks_that_are_not_probed_replace_the_usual_ones() {
     refused(
         file("memory = true\nbootstrap = true\nprobe_refuse = [\"10.0.0.0\"]\n"),
         "probe_refuse in file FILE: invalid network: \"10.0.0.0\" is not an address, a slash and a number of bits",
+    );
+}
+
+#[test]
+fn networks_may_be_probed_though_they_are_refused() {
+    let refuses = |config: &Config, ip: &str| config.probes().policy().refusing(ip.parse().unwrap()).is_some();
+    let usual = file("memory = true\nbootstrap = true\n").load().unwrap();
+    assert!(refuses(&usual, "127.0.0.1") && refuses(&usual, "::1"));
+    let own = file("memory = true\nbootstrap = true\nprobe_allow = [\"127.0.0.0/8\"]\n");
+    let own = own.load().unwrap();
+    assert!(!refuses(&own, "127.0.0.1") && refuses(&own, "::1"));
+    refused(
+        file("memory = true\nbootstrap = true\nprobe_allow = [\"localhost\"]\n"),
+        "probe_allow in file FILE: invalid network: \"localhost\" is not an address, a slash and a number of bits",
     );
 }

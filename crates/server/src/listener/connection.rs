@@ -8,6 +8,7 @@ use std::{
 };
 
 use quorate_consensus::BoxIo;
+use quorate_frontend::grpc::ClientConnection;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::OwnedSemaphorePermit,
@@ -55,9 +56,11 @@ impl Connection {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = ();
+    type ConnectInfo = ClientConnection;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> ClientConnection {
+        ClientConnection::default()
+    }
 }
 
 impl AsyncRead for Connection {

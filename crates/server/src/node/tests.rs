@@ -77,7 +77,7 @@ async fn start_on(
         client_door: Box::new(client_door),
         peer_door: Box::new(peer_door),
         connector: Arc::new(TcpConnector),
-        dial: Arc::new(crate::TcpDial),
+        dial: Arc::new(crate::TcpDial::default()),
         clock: Arc::new(SystemClock),
         random: Box::new(StdRng::seed_from_u64(seed)),
         runtimes: Runtimes {

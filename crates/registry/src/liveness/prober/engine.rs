@@ -12,7 +12,7 @@ use tokio::{sync::watch, time::sleep};
 
 use super::{
     Assigned, Edge, Host,
-    places::{Kind, Places},
+    places::{Kind, Last, Places},
     probe::{Found, Prober},
     schedule::{Due, Schedule, TargetId},
     targets::{Look, Slot, Stage, Targets},
@@ -143,7 +143,10 @@ impl<H: Host> Engine<H> {
             return;
         };
         let now = self.clock.now();
-        slot.took = Some(now.saturating_sub(look.began));
+        slot.last = Some(Last {
+            took: now.saturating_sub(look.began),
+            timed_out: found.timed_out,
+        });
         if look.confirmed && self.host.confirmed() {
             if let Some(edge) = edge(slot, found, self.revision, now) {
                 tracing::debug!(instance = %edge.key, check = %edge.check, verdict = ?edge.verdict, "a check has changed");
@@ -174,7 +177,7 @@ fn step(slot: &Slot) -> Duration {
 }
 
 fn put(schedule: &mut Schedule, id: TargetId, slot: &mut Slot, at: Duration) {
-    let kind = Kind::of(slot.took, slot.target().check().pace.timeout());
+    let kind = Kind::of(slot.last, slot.target().check().pace.timeout());
     let due = Due { at, kind };
     slot.stage = Stage::Waiting(due);
     schedule.put(due, id);

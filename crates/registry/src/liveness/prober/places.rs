@@ -15,12 +15,21 @@ const PATIENT: Duration = Duration::from_secs(10);
 pub(super) enum Kind {
     /// For as long as it takes: the check says so itself.
     Patient,
-    /// For long: it was the last time.
+    /// For long: it was the last time, or there was no answer.
     Slow,
     /// Nobody knows.
     New,
     /// For moments.
     Quick,
+}
+
+/// How the last probe of something went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Last {
+    /// How long it took.
+    pub(super) took: Duration,
+    /// Whether nothing had come when its time was over.
+    pub(super) timed_out: bool,
 }
 
 /// The places that are taken.
@@ -35,13 +44,14 @@ pub(super) struct Places {
 impl Kind {
     pub(super) const ALL: [Self; 4] = [Self::Patient, Self::Slow, Self::New, Self::Quick];
 
-    /// The kind of a probe that may take up to `timeout`, and took `last`, if it has been made.
-    pub(super) fn of(last: Option<Duration>, timeout: Duration) -> Self {
-        let likely = last.unwrap_or(timeout);
+    /// The kind of a probe that may take up to `timeout`, and went like `last` if it has been made. What did not answer
+    /// is slow however short its time was: else many of those could take all of the places.
+    pub(super) fn of(last: Option<Last>, timeout: Duration) -> Self {
+        let likely = last.map_or(timeout, |last| last.took);
         match last {
             _ if likely > PATIENT => Self::Patient,
             None => Self::New,
-            Some(last) if last > SLOW => Self::Slow,
+            Some(last) if last.timed_out || last.took > SLOW => Self::Slow,
             Some(_) => Self::Quick,
         }
     }
@@ -128,10 +138,14 @@ mod tests {
             Duration::from_millis(501),
             Duration::from_secs(11),
         );
+        let answered = |took: Duration| Some(Last { took, timed_out: false });
+        let silent = |took: Duration| Some(Last { took, timed_out: true });
         assert_eq!(Kind::of(None, slow), Kind::New);
         assert_eq!(Kind::of(None, long), Kind::Patient);
-        assert_eq!(Kind::of(Some(quick), long), Kind::Quick);
-        assert_eq!(Kind::of(Some(slow), long), Kind::Slow);
-        assert_eq!(Kind::of(Some(long), long), Kind::Patient);
+        assert_eq!(Kind::of(answered(quick), long), Kind::Quick);
+        assert_eq!(Kind::of(answered(slow), long), Kind::Slow);
+        assert_eq!(Kind::of(answered(long), long), Kind::Patient);
+        assert_eq!(Kind::of(silent(quick), quick), Kind::Slow);
+        assert_eq!(Kind::of(silent(long), long), Kind::Patient);
     }
 }

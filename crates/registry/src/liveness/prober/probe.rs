@@ -16,6 +16,8 @@ use super::{Probing, Target, dial, trust::Encryption};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) is_good: bool,
+    /// Whether nothing had come when the time was over.
+    pub(super) timed_out: bool,
     /// What there was, in words.
     pub(super) output: CheckOutput,
 }
@@ -38,6 +40,7 @@ impl From<Result<String, Problem>> for Found {
         let words = found.unwrap_or_else(|problem| problem);
         Self {
             is_good,
+            timed_out: false,
             output: CheckOutput::cut(&words),
         }
     }
@@ -63,7 +66,10 @@ impl Prober {
             .await;
         match looked {
             Ok(Ok(found)) => found.into(),
-            Ok(Err(_elapsed)) => Err(no_answer(time_max)).into(),
+            Ok(Err(_elapsed)) => Found {
+                timed_out: true,
+                ..Err(no_answer(time_max)).into()
+            },
             Err(_panic) => Err("the answer broke the probe".to_owned()).into(),
         }
     }

@@ -11,6 +11,7 @@ use quorate_model::{CheckName, InstanceId, ServiceKey, Verdict};
 
 use super::{
     Assigned, Target,
+    places::Last,
     schedule::{Due, TargetId},
     streak::Streak,
 };
@@ -30,8 +31,8 @@ pub(super) struct Slot {
     place: usize,
     pub(super) stage: Stage,
     pub(super) streak: Streak,
-    /// How long the last probe took.
-    pub(super) took: Option<Duration>,
+    /// How the last probe went.
+    pub(super) last: Option<Last>,
     /// Whether it is looked at in the moment of the interval that was drawn for it.
     pub(super) is_spread: bool,
     /// What was handed to the cluster, and when, while that has not come back.
@@ -82,7 +83,7 @@ impl Slot {
             place,
             stage: Stage::Aside,
             streak: Streak::default(),
-            took: None,
+            last: None,
             is_spread: false,
             told: None,
         }

@@ -213,6 +213,23 @@ async fn what_never_answers_costs_the_others_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_never_answers_costs_the_others_nothing_though_it_is_given_little_time() {
+    // Twice as many as there are places, if each is looked at every second.
+    let (little, second) = (Duration::from_millis(300), seconds(1));
+    let brisk = |id, behavior| Target::new(id, behavior).waits_every(little, second);
+    let dead = (1..=1_800).map(|id| brisk(id, Never).found(Health::Critical));
+    let well = (2_001..=2_050).map(|id| brisk(id, Accept).found(Health::Passing));
+    let targets: Vec<Target> = dead.chain(well).collect();
+    let mut rig = Rig::start(&targets);
+    rig.quiet_for(seconds(100)).await;
+    for id in 2_001..=2_050 {
+        let looks = rig.count(id);
+        assert!((98..=101).contains(&looks), "{id} was looked at {looks} times");
+    }
+    assert!(rig.most_open() <= 256, "{}", rig.most_open());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_given_an_hour_leaves_room_for_the_others() {
     let patient = (1..=300).map(|id| Target::new(id, Never).waits(seconds(3_600)));
     let slow = (301..=310).map(|id| Target::new(id, Never).found(Health::Passing));

@@ -21,6 +21,7 @@ const LINES: &[&str] = &[
     "snapshot_every_entries = 100\nlog_keep_entries = 10",
     "client_connections_max = 100",
     "probe_refuse = [\"10.0.0.0/8\", \"::/0\"]",
+    "probe_allow = [\"127.0.0.0/8\"]",
     "probe_ca_file = \"ca.pem\"",
     "log_format = \"json\"",
     "log_level = '''debug'''",

@@ -146,11 +146,16 @@ impl Target {
 
     /// Waits for so long, and looks again right after.
     pub(super) fn waits(self, time: Duration) -> Self {
-        let ms = u64::try_from(time.as_millis()).unwrap();
+        self.waits_every(time, time)
+    }
+
+    /// Waits for so long, once in each `interval`.
+    pub(super) fn waits_every(self, timeout: Duration, interval: Duration) -> Self {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap();
         let pace = self.inner.check().pace.parts();
         self.paced(PaceParts {
-            interval_ms: ms,
-            timeout_ms: ms,
+            interval_ms: ms(interval),
+            timeout_ms: ms(timeout),
             ..pace
         })
     }
