@@ -12,7 +12,9 @@ use crate::{
 pub(super) fn apply(state: &mut State) -> (Outcome, Vec<Event>) {
     let now = state.log_time();
     let mut events = Vec::new();
-    let mut count = take_back_overrides(state, now, &mut events);
+    // The entry has aged some already; more here tells whoever waits for the rest that it goes on.
+    let mut count = state.age_lapses();
+    count += take_back_overrides(state, now, &mut events);
     count += disable_drained(state, now, &mut events);
     count += drop_guards(state, now, &mut events);
     count += expire_leases(state, now, &mut events);
@@ -49,7 +51,7 @@ fn disable_drained(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> 
 
 /// One that is raised drops; one that was dropped long ago is forgotten.
 fn drop_guards(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> usize {
-    let due = state.guards().due(now).take(room(events));
+    let due = state.guards().due(now, state.aged_to()).take(room(events));
     let scopes: Vec<GuardScope> = due.cloned().collect();
     for scope in &scopes {
         match state.guards().state(scope) {

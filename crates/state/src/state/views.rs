@@ -163,6 +163,7 @@ impl State {
             self.overrides.next_expiry(),
             drained,
             self.guards.next_deadline(),
+            self.leases.next_recent().map(|(at, _)| at.until),
             self.leases.next_expiry(),
         ]
         .into_iter()
