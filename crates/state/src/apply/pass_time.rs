@@ -65,12 +65,14 @@ fn drop_guards(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> usiz
 
 fn expire_leases(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> usize {
     let due: Vec<LeaseId> = state.leases().due(now).take(limits::EVENTS_PER_ENTRY_MAX).collect();
-    let mut count = 0;
+    let (mut count, mut seen) = (0, 0);
     for id in due {
         let Some(held) = state.leases().get(id) else {
             continue;
         };
-        if held.instance_count() > room(events) {
+        // One that is only given more time has no events, but is looked at instance by instance all the same.
+        seen += held.instance_count();
+        if held.instance_count() > room(events) || (seen > limits::EVENTS_PER_ENTRY_MAX && count > 0) {
             break;
         }
         match more_time(state, held, now) {

@@ -74,7 +74,13 @@ impl Naive {
         let mut due: Vec<(LogTime, LeaseId)> = lapsed.filter(|(at, _)| *at <= time).collect();
         due.sort();
         due.truncate(limits::EVENTS_PER_ENTRY_MAX);
+        let (mut count, mut seen) = (0, 0);
         for (_, id) in &due {
+            seen += self.kept_by(*id).len();
+            if seen > limits::EVENTS_PER_ENTRY_MAX && count > 0 {
+                break;
+            }
+            count += 1;
             let held = self.held(*id).expect("it is there");
             let (revision, stays) = (held.lapsed.expect("it has").lapse.revision, held.lease.remove_after);
             let keys: Vec<InstanceKey> = self.kept_by(*id);
@@ -88,7 +94,7 @@ impl Naive {
                 None => events.extend(self.end(*id)),
             }
         }
-        due.len()
+        count
     }
 
     fn postpone(&mut self, id: LeaseId, until: LogTime) {
