@@ -177,19 +177,23 @@ impl Guards {
 
     /// All that are raised, in the order of their scopes.
     pub(crate) fn iter_raised(&self) -> impl Iterator<Item = RaisedGuard> {
-        let raised = self
-            .states
-            .iter()
-            .filter_map(|(scope, state)| Some((scope, *state.raised()?)));
-        raised.map(|(scope, guard)| {
-            let tally = self.tally(scope);
-            RaisedGuard {
-                scope: scope.clone(),
-                guard,
-                suspect: tally.counted,
-                leased: tally.leased,
-            }
-        })
+        let states = self.states.iter();
+        states.filter_map(|(scope, state)| Some(self.with_tally(scope, *state.raised()?)))
+    }
+
+    /// The guard of a scope, if it is raised, with what is counted there.
+    pub(crate) fn find_raised(&self, scope: &GuardScope) -> Option<RaisedGuard> {
+        self.raised(scope).map(|guard| self.with_tally(scope, *guard))
+    }
+
+    fn with_tally(&self, scope: &GuardScope, guard: Guard) -> RaisedGuard {
+        let tally = self.tally(scope);
+        RaisedGuard {
+            scope: scope.clone(),
+            guard,
+            suspect: tally.counted,
+            leased: tally.leased,
+        }
     }
 
     /// All that is known, in order, for whoever goes through a view without borrowing it.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_model::{
     GuardScope, Instance, InstanceKey, JoinNonce, LeaseId, LogIndex, LogTime, MemberId, NamespaceName, Override,
-    OverrideTarget, Revision, ServiceKey, ServiceName, ServiceSettings, StateHash,
+    OverrideTarget, Revision, ServiceKey, ServiceName, ServiceSettings, StateHash, ZoneName,
 };
 
 use super::{Cluster, State};
@@ -136,22 +136,22 @@ impl State {
     }
 
     /// The guards that are raised for a service: for itself, its namespace, the cluster, or a zone of its instances.
+    /// Costs what the service has, not what is raised elsewhere.
     pub fn guards_of(&self, key: &ServiceKey) -> Vec<RaisedGuard> {
         if self.guards.raised_count() == 0 {
             return Vec::new();
         }
         let service = self.service(key);
-        let zones = service
+        let zones: BTreeSet<&ZoneName> = service
             .iter()
             .flat_map(|service| service.instances())
-            .filter_map(|instance| instance.spec().locality().zone.clone());
-        let scopes: BTreeSet<GuardScope> = wide_scopes(key)
-            .into_iter()
-            .chain(zones.map(GuardScope::Zone))
+            .filter_map(|instance| instance.spec().locality().zone.as_ref())
             .collect();
-        self.guards
-            .iter_raised()
-            .filter(|raised| scopes.contains(&raised.scope))
+        let zones = zones.into_iter().cloned().map(GuardScope::Zone);
+        let scopes: BTreeSet<GuardScope> = wide_scopes(key).into_iter().chain(zones).collect();
+        scopes
+            .iter()
+            .filter_map(|scope| self.guards.find_raised(scope))
             .collect()
     }
 
