@@ -61,7 +61,9 @@ pub(crate) struct Leases {
     instances: OrdSet<(LeaseId, InstanceKey)>,
     /// Those whose lapse is not aged yet, in the order in which that is done.
     recent: OrdSet<(AgedTo, LeaseId)>,
-    /// Those that have lapsed, by when they expire.
+    /// Those that have lapsed.
+    lapsed: OrdSet<LeaseId>,
+    /// The same, by when they expire.
     expiries: OrdSet<(LogTime, LeaseId)>,
     room: LeaseRoom,
 }
@@ -193,6 +195,7 @@ impl Leases {
             self.holders.insert(holder, id);
         }
         if let Some(lapsed) = held.lapsed {
+            self.lapsed.insert(id);
             self.expiries.insert((lapsed.expires_at, id));
         }
         self.held.insert(id, held);
@@ -219,6 +222,7 @@ impl Leases {
         self.forget_lapse(id, before.as_ref());
         if let Some(lapsed) = lapsed {
             self.note_recent(&lapsed.lapse, id, aged);
+            self.lapsed.insert(id);
             self.expiries.insert((lapsed.expires_at, id));
         }
     }
@@ -236,6 +240,7 @@ impl Leases {
     fn forget_lapse(&mut self, id: LeaseId, lapsed: Option<&Lapsed>) {
         if let Some(lapsed) = lapsed {
             self.recent.remove(&(AgedTo::of(&lapsed.lapse), id));
+            self.lapsed.remove(&id);
             self.expiries.remove(&(lapsed.expires_at, id));
         }
     }
@@ -270,7 +275,7 @@ impl Leases {
 
     /// How many have lapsed.
     pub(crate) fn lapsed_len(&self) -> usize {
-        self.expiries.len()
+        self.lapsed.len()
     }
 
     /// Notes that a lease keeps an instance.
@@ -311,6 +316,13 @@ impl Leases {
     pub(crate) fn iter_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.held.range((start, Bound::Unbounded)).map(|(_, held)| held)
+    }
+
+    /// Those of them that have lapsed.
+    pub(crate) fn iter_lapsed_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let lapsed = self.lapsed.range((start, Bound::Unbounded));
+        lapsed.filter_map(|id| self.get(*id))
     }
 
     /// What is other in `self` than it was in `before`: the leases as they were and as they are. Costs what changed.

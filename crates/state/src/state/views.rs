@@ -106,6 +106,11 @@ impl State {
         self.leases.iter_after(after)
     }
 
+    /// Those of them that have lapsed. Costs what has, not what there is.
+    pub fn lapsed_leases_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
+        self.leases.iter_lapsed_after(after)
+    }
+
     /// What a lease keeps, in order.
     pub fn lease_instances(&self, id: LeaseId) -> impl Iterator<Item = &InstanceKey> {
         self.leases.instances_of(id)

@@ -1,12 +1,10 @@
 //! Guards where there are too many of them.
 
-use std::time::{Duration, Instant};
-
 use quorate_model::{Availability, GuardCause, GuardScope, limits};
 use quorate_state::{Limit, Outcome, Rejection};
 
 use super::{Fleet, dropped, service};
-use crate::samples::{drop_guard, of_web, of_zone, raise_guard, set_availability, through_a_snapshot, web};
+use crate::samples::{drop_guard, of_web, of_zone, raise_guard, set_availability, through_a_snapshot, time_of, web};
 
 /// A node on which guards of so many services that have no instances were raised by hand.
 fn guarded(count: usize) -> Fleet {
@@ -65,18 +63,6 @@ fn a_guard_that_is_remembered_is_raised_again_for_its_own_scope() {
     assert_eq!(fleet.lapse(1_000, 0..2), [(of_web(), GuardCause::Floor)]);
 }
 
-/// How long it takes at best to tell the guards of `web`.
-fn time_to_tell(fleet: &Fleet) -> Duration {
-    let times = (0..20).map(|_| {
-        let started = Instant::now();
-        for _ in 0..10 {
-            assert_eq!(fleet.node.state.guards_of(&web()).len(), 2);
-        }
-        started.elapsed()
-    });
-    times.min().expect("there are some")
-}
-
 #[test]
 fn what_guards_a_service_costs_the_same_however_many_others_are_raised() {
     let [few, many] = [0, limits::GUARDS_MAX - 2].map(|count| {
@@ -85,7 +71,7 @@ fn what_guards_a_service_costs_the_same_however_many_others_are_raised() {
         for scope in [of_web(), of_zone("eu-1")] {
             fleet.node.apply(&raise_guard(scope, 86_400_000));
         }
-        time_to_tell(&fleet)
+        time_of(|| assert_eq!(fleet.node.state.guards_of(&web()).len(), 2))
     });
     // To go through all would take hundreds of times as long.
     assert!(many < 50 * few, "{many:?} among many, {few:?} alone");

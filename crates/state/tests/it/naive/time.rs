@@ -8,8 +8,8 @@ use super::{Done, Naive, instances::shared};
 impl Naive {
     /// Ages what has lapsed, as much as one entry may, all that lapsed with one entry together.
     pub(super) fn age_lapses(&mut self) -> usize {
-        let lapses = self.leases.iter().filter_map(|held| Some(held.lapsed?.lapse));
-        let due = lapses.filter(|lapse| self.is_recent(lapse) && lapse.recent_until <= self.log_time());
+        let all = self.leases.iter().filter_map(|held| Some(held.lapsed?.lapse));
+        let due = all.filter(|lapse| self.is_recent(lapse) && lapse.recent_until <= self.log_time());
         let mut places: Vec<_> = due
             .map(|lapse| (lapse.recent_until.as_ms(), lapse.revision.get()))
             .collect();
@@ -20,11 +20,11 @@ impl Naive {
             if cost >= limits::EVENTS_PER_ENTRY_MAX {
                 return count;
             }
-            let lapsed = self.leases.iter().filter(|held| {
-                let lapse = held.lapsed.map(|lapsed| lapsed.lapse);
+            let of_it = self.leases.iter().filter(|held| {
+                let lapse = held.lapsed.map(|state| state.lapse);
                 lapse.is_some_and(|lapse| (lapse.recent_until.as_ms(), lapse.revision.get()) == place)
             });
-            let ids: Vec<LeaseId> = lapsed.map(|held| held.lease.id).collect();
+            let ids: Vec<LeaseId> = of_it.map(|held| held.lease.id).collect();
             cost += ids.iter().map(|id| 1 + self.kept_by(*id).len()).sum::<usize>();
             count += ids.len();
             self.aged_to = place;
@@ -109,8 +109,8 @@ impl Naive {
         let drains = self.instances.iter().filter_map(|instance| instance.drains_until);
         let leases = self.leases.iter().filter_map(|held| Some(held.lapsed?.expires_at));
         let guards = self.guards.iter().map(super::guards::deadline);
-        let lapses = self.leases.iter().filter_map(|held| Some(held.lapsed?.lapse));
-        let ageing = lapses
+        let all = self.leases.iter().filter_map(|held| Some(held.lapsed?.lapse));
+        let ageing = all
             .filter(|lapse| self.is_recent(lapse))
             .map(|lapse| lapse.recent_until);
         overrides.chain(drains).chain(leases).chain(guards).chain(ageing).min()
