@@ -1,8 +1,8 @@
 //! The keeper of expiries: has done what the log time asks for.
 //!
 //! Every member has one, and that of the leader acts: it looks at the time that the cluster agrees on, and when the state
-//! has something to do by it — an override that has expired, a drain or a guard that ends, a lapsed lease that goes — has
-//! the log say so. Nothing else does it, so that all members and all readers agree on when it was done.
+//! has something to do by it — an override that has expired, a drain or a guard that ends, a lapsed lease that goes, a
+//! lapse that is not recent any more — has the log say so. Nothing else does it, so that all members and all readers agree on when it was done.
 //!
 //! Time that no entry carries is lost when the leader changes: so while anything waits for its time, the keeper has
 //! a stamp written now and then, also where nothing else is.

@@ -67,6 +67,15 @@ pub(crate) struct ServiceGuards {
     all: Option<OrdMap<GuardScope, GuardState>>,
 }
 
+/// Up to where lapses are aged, in the order in which they are: those up to here are not recent any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AgedTo {
+    /// Until when the last one that is aged was recent.
+    pub(crate) until: LogTime,
+    /// The revision of that one: what lapsed with one entry and is recent for as long is aged together.
+    pub(crate) revision: Revision,
+}
+
 /// The scopes that an instance belongs to.
 pub(crate) fn scopes_of(instance: &Instance) -> impl Iterator<Item = GuardScope> + use<> {
     let zone = instance.spec().locality().zone.clone().map(GuardScope::Zone);
@@ -82,12 +91,47 @@ pub(crate) fn wide_scopes(service: &ServiceKey) -> [GuardScope; 3] {
     ]
 }
 
+// === impl AgedTo ===
+
+impl AgedTo {
+    /// The place of a lapse in the order of ageing.
+    pub(crate) fn of(lapse: &Lapse) -> Self {
+        Self {
+            until: lapse.recent_until,
+            revision: lapse.revision,
+        }
+    }
+
+    /// Where all is aged that is not recent any more at `now`.
+    pub(crate) fn all(now: LogTime) -> Self {
+        Self {
+            until: now,
+            revision: Revision::new(u64::MAX),
+        }
+    }
+
+    /// Whether a lapse is recent still.
+    pub(crate) fn is_recent(self, lapse: &Lapse) -> bool {
+        Self::of(lapse) > self
+    }
+}
+
 // === impl Guard ===
 
 impl Guard {
     /// Whether what lapsed so is suspect by it, and not out.
     pub(crate) fn covers(&self, lapse: &Lapse) -> bool {
-        lapse.revision > self.counts_from && lapse.recent_until > self.raised_at
+        self.can_count(lapse) && self.was_recent(lapse)
+    }
+
+    /// Whether it has lapsed since a guard before has dropped.
+    fn can_count(&self, lapse: &Lapse) -> bool {
+        lapse.revision > self.counts_from
+    }
+
+    /// Whether it was recent when the guard was raised.
+    fn was_recent(&self, lapse: &Lapse) -> bool {
+        lapse.recent_until > self.raised_at
     }
 }
 
@@ -133,19 +177,23 @@ impl Guards {
 
     /// All that are raised, in the order of their scopes.
     pub(crate) fn iter_raised(&self) -> impl Iterator<Item = RaisedGuard> {
-        let raised = self
-            .states
-            .iter()
-            .filter_map(|(scope, state)| Some((scope, *state.raised()?)));
-        raised.map(|(scope, guard)| {
-            let tally = self.tally(scope);
-            RaisedGuard {
-                scope: scope.clone(),
-                guard,
-                suspect: tally.counted,
-                leased: tally.leased,
-            }
-        })
+        let states = self.states.iter();
+        states.filter_map(|(scope, state)| Some(self.with_tally(scope, *state.raised()?)))
+    }
+
+    /// The guard of a scope, if it is raised, with what is counted there.
+    pub(crate) fn find_raised(&self, scope: &GuardScope) -> Option<RaisedGuard> {
+        self.raised(scope).map(|guard| self.with_tally(scope, *guard))
+    }
+
+    fn with_tally(&self, scope: &GuardScope, guard: Guard) -> RaisedGuard {
+        let tally = self.tally(scope);
+        RaisedGuard {
+            scope: scope.clone(),
+            guard,
+            suspect: tally.counted,
+            leased: tally.leased,
+        }
     }
 
     /// All that is known, in order, for whoever goes through a view without borrowing it.
@@ -167,9 +215,11 @@ impl Guards {
         self.deadlines.get_min().map(|(at, _)| *at)
     }
 
-    /// Those that change by themselves at `now`, the oldest first.
-    pub(crate) fn due(&self, now: LogTime) -> impl Iterator<Item = &GuardScope> {
+    /// Those that change by themselves at `now`, the oldest first, where lapses are aged up to there. A drop is
+    /// remembered for as long as anything is still to be aged that it has put out of the count.
+    pub(crate) fn due(&self, now: LogTime, aged: AgedTo) -> impl Iterator<Item = &GuardScope> {
         let due = self.deadlines.iter().take_while(move |(at, _)| *at <= now);
+        let due = due.filter(move |(at, scope)| *at <= aged.until || self.raised(scope).is_some());
         due.map(|(_, scope)| scope)
     }
 
@@ -202,39 +252,47 @@ impl Guards {
         }
     }
 
-    /// Whether a lapse counts in a scope at `now`.
-    pub(crate) fn counts(&self, scope: &GuardScope, lapse: &Lapse, now: LogTime) -> bool {
+    /// Whether a lapse counts in a scope, where lapses are aged up to there. One that is still to be aged when a guard
+    /// is raised counts until it is, and is not suspect.
+    pub(crate) fn counts(&self, scope: &GuardScope, lapse: &Lapse, aged: AgedTo) -> bool {
         match self.states.get(scope) {
-            Some(GuardState::Raised(guard)) => guard.covers(lapse),
-            Some(GuardState::Dropped { revision, .. }) => lapse.revision > *revision && lapse.recent_until > now,
-            None => lapse.recent_until > now,
+            Some(GuardState::Raised(guard)) => {
+                guard.can_count(lapse) && (guard.was_recent(lapse) || aged.is_recent(lapse))
+            }
+            Some(GuardState::Dropped { revision, .. }) => lapse.revision > *revision && aged.is_recent(lapse),
+            None => aged.is_recent(lapse),
         }
     }
 
     /// Takes an instance into the tallies of its scopes, if a lease keeps it.
-    pub(crate) fn add(&mut self, instance: &Instance, now: LogTime) {
-        self.tell(instance, now, Tally::add);
+    pub(crate) fn add(&mut self, instance: &Instance, aged: AgedTo) {
+        self.tell(instance, aged, Tally::add);
     }
 
     /// Takes an instance out of them.
-    pub(crate) fn remove(&mut self, instance: &Instance, now: LogTime) {
-        self.tell(instance, now, Tally::remove);
+    pub(crate) fn remove(&mut self, instance: &Instance, aged: AgedTo) {
+        self.tell(instance, aged, Tally::remove);
     }
 
-    fn tell(&mut self, instance: &Instance, now: LogTime, change: impl Fn(&mut Tally, bool, bool)) {
+    fn tell(&mut self, instance: &Instance, aged: AgedTo, change: impl Fn(&mut Tally, bool, bool)) {
         if instance.lease().is_none() {
             return;
         }
         for scope in scopes_of(instance) {
-            let counted = instance.lapse().is_some_and(|lapse| self.counts(&scope, lapse, now));
+            let counted = instance.lapse().is_some_and(|lapse| self.counts(&scope, lapse, aged));
             self.change_tally(&scope, |tally| change(tally, instance.lapse().is_some(), counted));
         }
     }
 
-    /// Notes that the lapse of an instance is not recent any more: it counts only where a guard is raised.
-    pub(crate) fn age(&mut self, instance: &Instance, lapse: &Lapse, before: LogTime) {
+    /// Notes that the lapse of an instance is not recent any more: it counts only where a guard covers it.
+    pub(crate) fn age(&mut self, instance: &Instance, lapse: &Lapse) {
         for scope in scopes_of(instance) {
-            if self.raised(&scope).is_none() && self.counts(&scope, lapse, before) {
+            let counted_as_recent = match self.states.get(&scope) {
+                Some(GuardState::Raised(guard)) => guard.can_count(lapse) && !guard.was_recent(lapse),
+                Some(GuardState::Dropped { revision, .. }) => lapse.revision > *revision,
+                None => true,
+            };
+            if counted_as_recent {
                 self.change_tally(&scope, |tally| tally.counted -= 1);
             }
         }

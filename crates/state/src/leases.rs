@@ -10,7 +10,7 @@ use quorate_model::{
     Revision, Sequence, ServiceName, limits,
 };
 
-use crate::{ItemOutcome, Limit, Rejection};
+use crate::{ItemOutcome, Limit, Rejection, guards::AgedTo};
 
 /// A lease, how it stands, and its window: the sequences for which a write may still be repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +59,11 @@ pub(crate) struct Leases {
     by_use: OrdSet<(Revision, LeaseId)>,
     /// What they keep.
     instances: OrdSet<(LeaseId, InstanceKey)>,
-    /// Those that have lapsed, by when that is not recent any more. Others are gone from here.
-    recent: OrdSet<(LogTime, LeaseId)>,
-    /// Those that have lapsed, by when they expire.
+    /// Those whose lapse is not aged yet, in the order in which that is done.
+    recent: OrdSet<(AgedTo, LeaseId)>,
+    /// Those that have lapsed.
+    lapsed: OrdSet<LeaseId>,
+    /// The same, by when they expire.
     expiries: OrdSet<(LogTime, LeaseId)>,
     room: LeaseRoom,
 }
@@ -193,6 +195,7 @@ impl Leases {
             self.holders.insert(holder, id);
         }
         if let Some(lapsed) = held.lapsed {
+            self.lapsed.insert(id);
             self.expiries.insert((lapsed.expires_at, id));
         }
         self.held.insert(id, held);
@@ -209,8 +212,8 @@ impl Leases {
         Some(held)
     }
 
-    /// Notes how a lease stands from `at` on.
-    pub(crate) fn set_standing(&mut self, id: LeaseId, at: Revision, lapsed: Option<Lapsed>) {
+    /// Notes how a lease stands from `at` on, where lapses are aged up to there.
+    pub(crate) fn set_standing(&mut self, id: LeaseId, at: Revision, lapsed: Option<Lapsed>, aged: AgedTo) {
         let Some(held) = self.held.get_mut(&id) else {
             return;
         };
@@ -218,10 +221,8 @@ impl Leases {
         let before = std::mem::replace(&mut held.lapsed, lapsed);
         self.forget_lapse(id, before.as_ref());
         if let Some(lapsed) = lapsed {
-            // At the end of time nothing is recent.
-            if lapsed.lapse.recent_until > lapsed.lapse.at {
-                self.recent.insert((lapsed.lapse.recent_until, id));
-            }
+            self.note_recent(&lapsed.lapse, id, aged);
+            self.lapsed.insert(id);
             self.expiries.insert((lapsed.expires_at, id));
         }
     }
@@ -238,24 +239,27 @@ impl Leases {
 
     fn forget_lapse(&mut self, id: LeaseId, lapsed: Option<&Lapsed>) {
         if let Some(lapsed) = lapsed {
-            self.recent.remove(&(lapsed.lapse.recent_until, id));
+            self.recent.remove(&(AgedTo::of(&lapsed.lapse), id));
+            self.lapsed.remove(&id);
             self.expiries.remove(&(lapsed.expires_at, id));
         }
     }
 
-    /// Notes that a lapse is recent, of a lease that comes out of a snapshot.
-    pub(crate) fn note_recent(&mut self, lapse: &Lapse, id: LeaseId) {
-        self.recent.insert((lapse.recent_until, id));
+    /// Notes that a lapse is to be aged, if it is recent still: at the end of time nothing is.
+    pub(crate) fn note_recent(&mut self, lapse: &Lapse, id: LeaseId, aged: AgedTo) {
+        if aged.is_recent(lapse) {
+            self.recent.insert((AgedTo::of(lapse), id));
+        }
     }
 
-    /// Takes out the next one whose lapse is not recent any more at `now`.
-    pub(crate) fn pop_aged(&mut self, now: LogTime) -> Option<LeaseId> {
-        let (until, id) = *self.recent.get_min()?;
-        if until > now {
-            return None;
-        }
-        self.recent.remove(&(until, id));
-        Some(id)
+    /// The next one whose lapse is to be aged.
+    pub(crate) fn next_recent(&self) -> Option<(AgedTo, LeaseId)> {
+        self.recent.get_min().copied()
+    }
+
+    /// Notes that a lapse is aged.
+    pub(crate) fn forget_recent(&mut self, next: (AgedTo, LeaseId)) {
+        self.recent.remove(&next);
     }
 
     /// When the next one expires, unless it is given more time.
@@ -271,7 +275,7 @@ impl Leases {
 
     /// How many have lapsed.
     pub(crate) fn lapsed_len(&self) -> usize {
-        self.expiries.len()
+        self.lapsed.len()
     }
 
     /// Notes that a lease keeps an instance.
@@ -312,6 +316,13 @@ impl Leases {
     pub(crate) fn iter_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.held.range((start, Bound::Unbounded)).map(|(_, held)| held)
+    }
+
+    /// Those of them that have lapsed.
+    pub(crate) fn iter_lapsed_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let lapsed = self.lapsed.range((start, Bound::Unbounded));
+        lapsed.filter_map(|id| self.get(*id))
     }
 
     /// What is other in `self` than it was in `before`: the leases as they were and as they are. Costs what changed.

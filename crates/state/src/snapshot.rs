@@ -7,7 +7,7 @@
 //!
 //! The header says what is to come: the position in the log, how many objects, and the hash of the state. The
 //! objects follow as in the hash: the cluster, the join nonces, the instances in the order of their keys, the log
-//! time, the leases, the outcomes kept for them, the overrides, the settings of services. The trailer ends the run with its checksum. The schema number of each envelope is its format version. A
+//! time, up to where lapses are aged if that is behind it, the leases, the outcomes kept for them, the overrides, the settings of services. The trailer ends the run with its checksum. The schema number of each envelope is its format version. A
 //! [`Decoder`] gives a state only if all of this is true of what it was given.
 
 mod decoder;

@@ -13,7 +13,7 @@ use quorate_model::{
 use crate::{
     Command, CommandError, Event, Outcome, Position, apply,
     catalog::Catalog,
-    guards::Guards,
+    guards::{AgedTo, Guards},
     leases::{LeaseRoom, Leases},
     overrides::Overrides,
     probers::Probers,
@@ -46,6 +46,8 @@ pub struct State {
     catalog: Catalog,
     leases: Leases,
     guards: Guards,
+    /// Up to where lapses are aged, while that is not up to the log time.
+    aged_to: Option<AgedTo>,
     /// The instances that are draining with an end, by that.
     drains: OrdSet<(LogTime, InstanceKey)>,
     overrides: Overrides,
@@ -125,5 +127,6 @@ impl State {
     fn arrive(&mut self, at: Position) {
         self.advance(at.index);
         self.move_log_time(at.time);
+        self.age_lapses();
     }
 }

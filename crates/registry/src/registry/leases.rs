@@ -105,8 +105,11 @@ impl Registry {
     ) -> Result<Answer<LeasePage>, Error> {
         let size = page.size.clamp(1, self.shared.limits.page_size_max);
         self.read(consistency, time_left, |state| {
-            let all = state.leases_after(page.after);
-            let mut wanted = all.filter(|held| !lapsed_only || held.lapsed().is_some());
+            let mut wanted: Box<dyn Iterator<Item = &HeldLease>> = if lapsed_only {
+                Box::new(state.lapsed_leases_after(page.after))
+            } else {
+                Box::new(state.leases_after(page.after))
+            };
             let leases: Vec<_> = wanted
                 .by_ref()
                 .take(size)

@@ -133,7 +133,7 @@ fn answer(state: &State, key: &ServiceKey, enough: usize) -> Answer {
         }
         match instance.lapse() {
             None => answer.left += 1,
-            Some(lapse) => answer.fallen += usize::from(state.guards().counts(&scope, lapse, state.log_time())),
+            Some(lapse) => answer.fallen += usize::from(state.guards().counts(&scope, lapse, state.aged_to())),
         }
     }
     answer

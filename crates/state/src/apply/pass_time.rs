@@ -12,7 +12,9 @@ use crate::{
 pub(super) fn apply(state: &mut State) -> (Outcome, Vec<Event>) {
     let now = state.log_time();
     let mut events = Vec::new();
-    let mut count = take_back_overrides(state, now, &mut events);
+    // The entry has aged some already; more here tells whoever waits for the rest that it goes on.
+    let mut count = state.age_lapses();
+    count += take_back_overrides(state, now, &mut events);
     count += disable_drained(state, now, &mut events);
     count += drop_guards(state, now, &mut events);
     count += expire_leases(state, now, &mut events);
@@ -49,7 +51,7 @@ fn disable_drained(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> 
 
 /// One that is raised drops; one that was dropped long ago is forgotten.
 fn drop_guards(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> usize {
-    let due = state.guards().due(now).take(room(events));
+    let due = state.guards().due(now, state.aged_to()).take(room(events));
     let scopes: Vec<GuardScope> = due.cloned().collect();
     for scope in &scopes {
         match state.guards().state(scope) {
@@ -63,12 +65,14 @@ fn drop_guards(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> usiz
 
 fn expire_leases(state: &mut State, now: LogTime, events: &mut Vec<Event>) -> usize {
     let due: Vec<LeaseId> = state.leases().due(now).take(limits::EVENTS_PER_ENTRY_MAX).collect();
-    let mut count = 0;
+    let (mut count, mut seen) = (0, 0);
     for id in due {
         let Some(held) = state.leases().get(id) else {
             continue;
         };
-        if held.instance_count() > room(events) {
+        // One that is only given more time has no events, but is looked at instance by instance all the same.
+        seen += held.instance_count();
+        if held.instance_count() > room(events) || (seen > limits::EVENTS_PER_ENTRY_MAX && count > 0) {
             break;
         }
         match more_time(state, held, now) {

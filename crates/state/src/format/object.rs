@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Cluster, HeldLease, Lapsed,
-    guards::GuardState,
+    guards::{AgedTo, GuardState},
     leases::{Kept, KeptKey},
     probers::Probers,
 };
@@ -72,6 +72,11 @@ pub(crate) enum ObjectV1 {
     Probers {
         revision: u64,
         members: Vec<u64>,
+    },
+    /// Up to where lapses are aged, where that is not up to the log time.
+    AgedTo {
+        until_ms: u64,
+        revision: u64,
     },
 }
 
@@ -154,6 +159,7 @@ pub(crate) enum Object {
         state: GuardState,
     },
     Probers(Probers),
+    AgedTo(AgedTo),
 }
 
 /// What an object adds to the hash of the state.
@@ -210,6 +216,13 @@ impl ObjectV1 {
         Self::Guard {
             scope: scope.into(),
             state: state.into(),
+        }
+    }
+
+    pub(crate) fn aged_to(aged: AgedTo) -> Self {
+        Self::AgedTo {
+            until_ms: aged.until.as_ms(),
+            revision: aged.revision.get(),
         }
     }
 
@@ -316,6 +329,10 @@ impl TryFrom<ObjectV1> for Object {
             ObjectV1::KeptInstance(kept) => Self::Instance(Instance::new(kept.parse(Vec::new())?)),
             ObjectV1::CheckedInstance(checked) => Self::Instance(checked.parse()?),
             ObjectV1::Probers { revision, members } => Self::Probers(parse_probers(revision, members)?),
+            ObjectV1::AgedTo { until_ms, revision } => Self::AgedTo(AgedTo {
+                until: LogTime::from_ms(until_ms),
+                revision: Revision::new(revision),
+            }),
             ObjectV1::LeaseStanding {
                 lease,
                 remove_after_ms,

@@ -21,8 +21,8 @@ use crate::{
     format::{ObjectV1, SCHEMA},
 };
 
-/// Most objects of a state: the cluster, its time, and all of everything.
-const OBJECTS_MAX: u64 = (2
+/// Most objects of a state: the cluster, its time, up to where lapses are aged, and all of everything.
+const OBJECTS_MAX: u64 = (3
     + JOIN_NONCES_MAX
     + INSTANCES_PER_CLUSTER_MAX
     + LEASES_MAX

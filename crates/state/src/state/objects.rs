@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quorate_model::{
     GuardScope, Instance, InstanceKey, InstanceParts, JoinNonce, LeaseId, LogTime, MemberId, Override, OverrideTarget,
-    Sequence, ServiceKey, ServiceSettings,
+    Sequence, ServiceKey, ServiceSettings, limits,
 };
 
 use super::{Cluster, Founded, State};
@@ -12,7 +12,7 @@ use crate::{
     Event, HeldLease, Limit, Rejection,
     catalog::Catalog,
     format::{ObjectV1, object_hash},
-    guards::{GuardState, Guards},
+    guards::{AgedTo, GuardState, Guards},
     leases::{Kept, KeptKey, Lapsed, Leases},
     overrides::Overrides,
     probers::Probers,
@@ -53,7 +53,6 @@ impl State {
         if time <= self.log_time {
             return;
         }
-        self.age_lapses(time);
         if let Some(object) = ObjectV1::log_time(self.log_time) {
             self.hash_out(&object);
         }
@@ -158,15 +157,15 @@ impl State {
     /// Brings up to date what is known of instances elsewhere: with their leases, in the tallies of their scopes, and
     /// when they have drained.
     fn follow(&mut self, before: Option<&Instance>, after: Option<&Instance>) {
-        let now = self.log_time;
+        let aged = self.aged_to();
         if let Some(before) = before {
-            self.guards.remove(before, now);
+            self.guards.remove(before, aged);
             if let Some(at) = before.drains_until() {
                 self.drains.remove(&(at, before.key().clone()));
             }
         }
         if let Some(after) = after {
-            self.guards.add(after, now);
+            self.guards.add(after, aged);
             if let Some(at) = after.drains_until() {
                 self.drains.insert((at, after.key().clone()));
             }
@@ -228,8 +227,8 @@ impl State {
 
     /// Notes that a lease has lapsed, or lives again, and what that is to what it keeps.
     pub(crate) fn set_lapsed(&mut self, id: LeaseId, lapsed: Option<Lapsed>) -> Vec<Event> {
-        let at = self.revision();
-        self.change_lease(id, |leases| leases.set_standing(id, at, lapsed));
+        let (at, aged) = (self.revision(), self.aged_to());
+        self.change_lease(id, |leases| leases.set_standing(id, at, lapsed, aged));
         let instances = self.instances_of(id);
         let changed = instances.into_iter().map(|instance| {
             let mut parts = Instance::clone(&instance).into_parts();
@@ -259,20 +258,48 @@ impl State {
         keys.filter_map(|key| self.catalog.instance(key).cloned()).collect()
     }
 
-    /// Lapses that are not recent any more at `time` count no longer where no guard is raised.
-    fn age_lapses(&mut self, time: LogTime) {
-        let before = self.log_time;
-        while let Some(id) = self.leases.pop_aged(time) {
-            let lapse = self
-                .leases
-                .get(id)
-                .and_then(HeldLease::lapsed)
-                .map(|lapsed| lapsed.lapse);
-            for instance in self.instances_of(id) {
-                if let Some(lapse) = &lapse {
-                    self.guards.age(&instance, lapse, before);
+    // --- the ageing of lapses ---
+
+    /// Up to where lapses are aged.
+    pub(crate) fn aged_to(&self) -> AgedTo {
+        self.aged_to.unwrap_or_else(|| AgedTo::all(self.log_time))
+    }
+
+    /// Ages lapses that are not recent any more, so that they count only where a guard covers them, and gives how many:
+    /// as many as one entry may, so that none stalls however long nothing was written. What is left counts until an
+    /// entry to come has aged it.
+    pub(crate) fn age_lapses(&mut self) -> usize {
+        let (mut count, mut cost) = (0, 0);
+        let mut aged = None;
+        while let Some(next) = self.leases.next_recent().filter(|(at, _)| at.until <= self.log_time) {
+            let (at, id) = next;
+            if cost >= limits::EVENTS_PER_ENTRY_MAX && aged != Some(at) {
+                self.set_aged_to(aged);
+                return count;
+            }
+            self.leases.forget_recent(next);
+            let instances = self.instances_of(id);
+            for instance in &instances {
+                if let Some(lapse) = instance.lapse() {
+                    self.guards.age(instance, lapse);
                 }
             }
+            aged = Some(at);
+            count += 1;
+            cost += 1 + instances.len();
+        }
+        self.set_aged_to(None);
+        count
+    }
+
+    /// Nothing, where all is aged that is to be by the log time.
+    pub(super) fn set_aged_to(&mut self, aged: Option<AgedTo>) {
+        let previous = std::mem::replace(&mut self.aged_to, aged);
+        if let Some(previous) = previous {
+            self.hash_out(&ObjectV1::aged_to(previous));
+        }
+        if let Some(aged) = aged {
+            self.hash_in(&ObjectV1::aged_to(aged));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     Event, HeldLease, Service,
     catalog::Catalog,
     format::{Object, ObjectV1, is_kept},
-    guards::GuardState,
+    guards::{AgedTo, GuardState},
     leases::{Kept, KeptKey},
 };
 
@@ -35,6 +35,7 @@ impl State {
             .chain(nonces.into_iter().map(|(id, nonce)| ObjectV1::nonce(id, nonce)))
             .chain(instances.map(|instance| ObjectV1::from(&*instance)))
             .chain(ObjectV1::log_time(self.log_time))
+            .chain(self.aged_to.map(ObjectV1::aged_to))
             .chain(leases)
             .chain(kept.map(|(key, kept)| ObjectV1::kept(&key, &kept)))
             .chain(overrides.map(|current| ObjectV1::from(&*current)))
@@ -52,6 +53,7 @@ impl State {
             .map_or(0, |founded| 1 + founded.roster.nonces().len());
         founded
             + usize::from(self.log_time > LogTime::ZERO)
+            + usize::from(self.aged_to.is_some())
             + self.instance_count()
             + self.lease_count()
             + self.kept_outcome_count()
@@ -73,10 +75,14 @@ impl State {
                 absent
             }
             Object::LogTime(time) => {
-                let fits = self.log_time == LogTime::ZERO && time > LogTime::ZERO;
-                self.move_log_time(time);
+                let comes_first = self.log_time == LogTime::ZERO && self.lease_count() == 0;
+                let fits = comes_first && time > LogTime::ZERO;
+                if fits {
+                    self.move_log_time(time);
+                }
                 fits
             }
+            Object::AgedTo(aged) => self.restore_aged_to(aged),
             Object::JoinNonce { member, nonce } => self.restore_nonce(member, nonce),
             Object::Instance(instance) => self.founded.is_some() && self.restore_instance(instance),
             Object::Guard { scope, state } => self.founded.is_some() && self.restore_guard(&scope, &state),
@@ -95,6 +101,16 @@ impl State {
             }
             Object::ServiceSettings { service, settings } => self.restore_settings(&service, settings),
         }
+    }
+
+    /// It has a say in what is still to be aged, so that it comes before all leases; and it is behind what is now.
+    fn restore_aged_to(&mut self, aged: AgedTo) -> bool {
+        let comes_first = self.founded.is_some() && self.aged_to.is_none() && self.lease_count() == 0;
+        let fits = comes_first && aged.until <= self.log_time && aged.revision <= self.revision();
+        if fits {
+            self.set_aged_to(Some(aged));
+        }
+        fits
     }
 
     fn restore_nonce(&mut self, id: MemberId, nonce: JoinNonce) -> bool {
@@ -137,8 +153,8 @@ impl State {
         let in_order = granted <= used && granted <= changed && used.max(changed) <= self.revision().get();
         let fits = in_order && lapse.is_none_or(|lapse| lapse.revision == held.changed());
         let inserted = fits && self.insert_lease(held).is_ok();
-        if let Some(lapse) = lapse.filter(|lapse| inserted && lapse.recent_until > self.log_time) {
-            self.leases.note_recent(&lapse, id);
+        if let Some(lapse) = lapse.filter(|_| inserted) {
+            self.leases.note_recent(&lapse, id, self.aged_to());
         }
         inserted
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use quorate_model::{
     GuardScope, Instance, InstanceKey, JoinNonce, LeaseId, LogIndex, LogTime, MemberId, NamespaceName, Override,
-    OverrideTarget, Revision, ServiceKey, ServiceName, ServiceSettings, StateHash,
+    OverrideTarget, Revision, ServiceKey, ServiceName, ServiceSettings, StateHash, ZoneName,
 };
 
 use super::{Cluster, State};
@@ -106,6 +106,11 @@ impl State {
         self.leases.iter_after(after)
     }
 
+    /// Those of them that have lapsed. Costs what has, not what there is.
+    pub fn lapsed_leases_after(&self, after: Option<LeaseId>) -> impl Iterator<Item = &HeldLease> {
+        self.leases.iter_lapsed_after(after)
+    }
+
     /// What a lease keeps, in order.
     pub fn lease_instances(&self, id: LeaseId) -> impl Iterator<Item = &InstanceKey> {
         self.leases.instances_of(id)
@@ -136,22 +141,22 @@ impl State {
     }
 
     /// The guards that are raised for a service: for itself, its namespace, the cluster, or a zone of its instances.
+    /// Costs what the service has, not what is raised elsewhere.
     pub fn guards_of(&self, key: &ServiceKey) -> Vec<RaisedGuard> {
         if self.guards.raised_count() == 0 {
             return Vec::new();
         }
         let service = self.service(key);
-        let zones = service
+        let zones: BTreeSet<&ZoneName> = service
             .iter()
             .flat_map(|service| service.instances())
-            .filter_map(|instance| instance.spec().locality().zone.clone());
-        let scopes: BTreeSet<GuardScope> = wide_scopes(key)
-            .into_iter()
-            .chain(zones.map(GuardScope::Zone))
+            .filter_map(|instance| instance.spec().locality().zone.as_ref())
             .collect();
-        self.guards
-            .iter_raised()
-            .filter(|raised| scopes.contains(&raised.scope))
+        let zones = zones.into_iter().cloned().map(GuardScope::Zone);
+        let scopes: BTreeSet<GuardScope> = wide_scopes(key).into_iter().chain(zones).collect();
+        scopes
+            .iter()
+            .filter_map(|scope| self.guards.find_raised(scope))
             .collect()
     }
 
@@ -163,6 +168,7 @@ impl State {
             self.overrides.next_expiry(),
             drained,
             self.guards.next_deadline(),
+            self.leases.next_recent().map(|(at, _)| at.until),
             self.leases.next_expiry(),
         ]
         .into_iter()

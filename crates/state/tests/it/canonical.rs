@@ -26,6 +26,8 @@ pub(crate) fn hash(naive: &Naive) -> StateHash {
         .iter()
         .map(|(member, nonce)| Canonical::of(1).number(*member).number(*nonce));
     let time = (naive.log_time_ms > 0).then(|| Canonical::of(3).number(naive.log_time_ms));
+    let is_behind = naive.aged_to != (naive.log_time_ms, u64::MAX);
+    let aged = is_behind.then(|| Canonical::of(13).number(naive.aged_to.0).number(naive.aged_to.1));
     let settings = naive
         .settings
         .iter()
@@ -35,6 +37,7 @@ pub(crate) fn hash(naive: &Naive) -> StateHash {
         .chain(nonces)
         .chain(naive.instances.iter().map(instance))
         .chain(time)
+        .chain(aged)
         .chain(naive.leases.iter().map(lease))
         .chain(naive.kept.iter().map(kept))
         .chain(naive.overrides.iter().map(operator_override))

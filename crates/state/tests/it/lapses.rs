@@ -1,5 +1,6 @@
 //! Leases that lapse, revive and expire, and what becomes of what they keep.
 
+mod ageing;
 mod drains;
 mod keeping;
 mod room;

@@ -19,6 +19,8 @@ pub(crate) struct Naive {
     pub(crate) kept_max: usize,
     pub(crate) founded: Option<(ClusterId, Epoch)>,
     pub(crate) log_time_ms: u64,
+    /// Up to where lapses are aged: until when they were recent, and at which revision they were.
+    pub(crate) aged_to: (u64, u64),
     pub(crate) last_member: u64,
     /// Member ids and their nonces, the oldest first.
     pub(crate) nonces: Vec<(u64, u128)>,
@@ -84,6 +86,7 @@ impl Naive {
             kept_max,
             founded: None,
             log_time_ms: 0,
+            aged_to: (0, u64::MAX),
             last_member: 0,
             nonces: vec![],
             instances: vec![],
@@ -104,6 +107,7 @@ impl Naive {
     pub(crate) fn apply(&mut self, revision: u64, stamp_ms: u64, command: &Command) -> Done {
         let now = Revision::new(revision);
         self.log_time_ms = self.log_time_ms.max(stamp_ms);
+        self.age_lapses();
         if let Command::Found { cluster_id, epoch } = command {
             return self.found((*cluster_id, *epoch));
         }

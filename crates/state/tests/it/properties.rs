@@ -324,8 +324,15 @@ fn check_lease_views(state: &State, naive: &Naive) {
     held.sort_by_key(|held| held.lease.id);
     let seen: Vec<_> = state.leases_after(None).map(|found| found.lease().id).collect();
     assert_eq!(seen, held.iter().map(|held| held.lease.id).collect::<Vec<_>>());
-    let lapsed = held.iter().filter(|held| held.lapsed.is_some()).count();
-    assert_eq!(state.lapsed_lease_count(), lapsed);
+    let lapsed = held.iter().filter(|held| held.lapsed.is_some());
+    let lapsed: Vec<_> = lapsed.map(|held| held.lease.id).collect();
+    assert_eq!(state.lapsed_lease_count(), lapsed.len());
+    let some = lapsed.iter().copied().step_by(1 + lapsed.len() / 8);
+    for after in std::iter::once(None).chain(some.map(Some)) {
+        let behind = lapsed.iter().copied().filter(|id| Some(*id) > after);
+        let found = state.lapsed_leases_after(after).map(|found| found.lease().id);
+        assert_eq!(found.collect::<Vec<_>>(), behind.collect::<Vec<_>>());
+    }
     for held in held {
         let id = held.lease.id;
         let found = state.lease(id).expect("the model has it");

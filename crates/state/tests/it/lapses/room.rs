@@ -1,10 +1,14 @@
 //! How much lapses, revives and expires with one entry.
 
-use quorate_model::{LeaseId, Lifetime, limits};
+use std::time::Duration;
+
+use quorate_model::{LeaseId, Lifetime, LogTime, limits};
 use quorate_state::{Command, Mutation, Outcome};
 
 use super::{LAPSED, passed};
-use crate::samples::{Node, grant, grant_staying, held, lapse, register_for, register_with, revive};
+use crate::samples::{
+    Node, grant_staying, held, lapse, of_web, raise_guard, register_for, register_with, revive, time_of,
+};
 
 /// So many leases that keep one instance each, all in services of their own: of the `number`-th lease the id is
 /// `2 * number + 2`.
@@ -72,19 +76,63 @@ fn an_entry_has_up_to_1024_events_however_much_lapses_revives_or_expires() {
 
 #[test]
 fn a_lease_that_does_not_fit_is_left_for_the_next_entry() {
-    // Five leases with 250 instances each: four of them fit.
+    // Four of them fit.
+    let (mut node, leases) = large(5);
+    assert_eq!(node.apply(&lapse(&leases)).0, Outcome::LeasesLapsed { count: 4 });
+    assert_eq!(node.state.lease(LeaseId::new(leases[4].0)).unwrap().lapsed(), None);
+    let (outcome, events) = node.apply(&lapse(&leases));
+    assert_eq!((outcome, events.len()), (LAPSED, 250));
+}
+
+/// Leases that keep 250 instances each, all in one service.
+fn large(count: usize) -> (Node, Vec<(u64, u64)>) {
     let mut node = Node::founded();
     let mut leases = vec![];
-    for number in 0..5 {
+    for number in 0..count {
         let lease = node.state.revision().get() + 1;
-        node.apply(&grant(&format!("p{number}"), 1));
+        node.apply(&grant_staying(&format!("p{number}"), 30_000));
         leases.push((lease, lease));
         for nth in 0..250 {
             node.apply(&register_with(&format!("i{number}-{nth}"), lease));
         }
     }
-    assert_eq!(node.apply(&lapse(&leases)).0, Outcome::LeasesLapsed { count: 4 });
-    assert_eq!(node.state.lease(LeaseId::new(leases[4].0)).unwrap().lapsed(), None);
-    let (outcome, events) = node.apply(&lapse(&leases));
-    assert_eq!((outcome, events.len()), (LAPSED, 250));
+    (node, leases)
+}
+
+#[test]
+fn under_a_guard_an_entry_gives_more_time_to_no_more_than_1024_instances() {
+    let (mut node, leases) = large(9);
+    node.apply(&raise_guard(of_web(), 86_400_000));
+    for four in leases.chunks(4) {
+        node.apply_stamped(1_000, &lapse(four));
+    }
+    for _ in 0..2 {
+        node.apply_stamped(11_000, &Command::PassTime);
+    }
+    // They have no events, of which there would be room for all.
+    for count in [4, 4, 1, 0] {
+        assert_eq!(node.apply_stamped(31_000, &Command::PassTime), (passed(count), vec![]));
+    }
+    assert_eq!(node.state.next_due(), Some(LogTime::from_ms(61_000)));
+}
+
+/// How long it takes at best to list the lapsed leases of a node, of which the last one has lapsed, among so many.
+fn time_to_list(count: u64) -> Duration {
+    let mut node = Node::founded();
+    for number in 0..count {
+        node.apply(&grant_staying(&format!("p{number}"), 30_000));
+    }
+    let last = node.state.revision().get();
+    assert_eq!(node.apply(&lapse(&[(last, last)])).0, LAPSED);
+    time_of(|| {
+        let listed = node.state.lapsed_leases_after(None).map(|held| held.lease().id.get());
+        assert_eq!(listed.collect::<Vec<_>>(), [last]);
+    })
+}
+
+#[test]
+fn a_list_of_what_has_lapsed_costs_the_same_however_much_lives() {
+    let (few, many) = (time_to_list(1), time_to_list(20_000));
+    // To go through all would take thousands of times as long.
+    assert!(many < 50 * few, "{many:?} among many, {few:?} alone");
 }

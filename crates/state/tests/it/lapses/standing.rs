@@ -119,6 +119,7 @@ fn a_lease_lapses_once_however_often_it_is_named() {
 #[test]
 fn a_lapsed_lease_expires_when_it_has_stayed_its_time_of_the_log_and_not_before() {
     let mut node = lapsed();
+    assert_eq!(node.apply_stamped(30_000, &Command::PassTime), (passed(0), vec![]));
     assert_eq!(node.state.next_due(), Some(LogTime::from_ms(50_000)));
     assert_eq!(node.apply_stamped(49_999, &Command::PassTime), (passed(0), vec![]));
     // Nothing else makes it go, however late it is.
@@ -145,6 +146,7 @@ fn a_lease_that_revives_does_not_expire() {
     assert_eq!(node.apply_stamped(90_000, &Command::PassTime), (passed(0), vec![]));
     // Its time begins anew with the next lapse.
     node.apply(&lapse(&[(2, 5)]));
+    node.apply_stamped(100_000, &Command::PassTime);
     assert_eq!(node.state.next_due(), Some(LogTime::from_ms(120_000)));
 }
 

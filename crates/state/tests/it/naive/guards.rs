@@ -50,13 +50,20 @@ impl Naive {
         }
     }
 
+    /// Whether what lapsed so is not aged yet.
+    pub(super) fn is_recent(&self, lapse: &Lapse) -> bool {
+        (lapse.recent_until.as_ms(), lapse.revision.get()) > self.aged_to
+    }
+
     /// Whether what lapsed so counts in a scope.
     fn counts(&self, scope: &GuardScope, lapse: &Lapse) -> bool {
-        let is_recent = lapse.recent_until > self.log_time();
+        let is_recent = self.is_recent(lapse);
         match self.guard(scope) {
             None => is_recent,
             Some(NaiveGuardState::Dropped { revision, .. }) => is_recent && lapse.revision.get() > revision,
-            Some(NaiveGuardState::Raised(guard)) => is_suspect_by(&guard, lapse),
+            Some(NaiveGuardState::Raised(guard)) => {
+                is_suspect_by(&guard, lapse) || is_recent && lapse.revision > guard.counts_from
+            }
         }
     }
 
@@ -234,6 +241,7 @@ impl Naive {
             .guards
             .iter()
             .filter(|known| deadline(known) <= time)
+            .filter(|known| self.raised(&known.scope).is_some() || deadline(known).as_ms() <= self.aged_to.0)
             .cloned()
             .collect();
         due.sort_by_key(|known| (deadline(known), known.scope.clone()));

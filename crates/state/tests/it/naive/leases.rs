@@ -102,8 +102,8 @@ impl Naive {
     pub(super) fn drop_own_leases_that_keep_nothing(&mut self) {
         let instances = &self.instances;
         self.leases.retain(|held| {
-            let keeps = instances.iter().any(|instance| instance.lease == Some(held.lease.id));
-            held.lease.kind == LeaseKind::Granted || keeps
+            let keeps = || instances.iter().any(|instance| instance.lease == Some(held.lease.id));
+            held.lease.kind == LeaseKind::Granted || keeps()
         });
         self.forget_outcomes_without_a_lease();
     }

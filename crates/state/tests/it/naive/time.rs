@@ -1,16 +1,44 @@
 //! What the log time asks for, as simply as can be.
 
-use quorate_model::{Availability, InstanceKey, LeaseId, LogTime, Revision};
+use quorate_model::{Availability, InstanceKey, LeaseId, LogTime, Revision, limits};
 use quorate_state::{Event, Outcome};
 
 use super::{Done, Naive, instances::shared};
 
 impl Naive {
-    /// There is never so much in a test of this model that it would not fit into one entry.
+    /// Ages what has lapsed, as much as one entry may, all that lapsed with one entry together.
+    pub(super) fn age_lapses(&mut self) -> usize {
+        let all = self.leases.iter().filter_map(|held| Some(held.lapsed?.lapse));
+        let due = all.filter(|lapse| self.is_recent(lapse) && lapse.recent_until <= self.log_time());
+        let mut places: Vec<_> = due
+            .map(|lapse| (lapse.recent_until.as_ms(), lapse.revision.get()))
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        let (mut count, mut cost) = (0, 0);
+        for place in places {
+            if cost >= limits::EVENTS_PER_ENTRY_MAX {
+                return count;
+            }
+            let of_it = self.leases.iter().filter(|held| {
+                let lapse = held.lapsed.map(|state| state.lapse);
+                lapse.is_some_and(|lapse| (lapse.recent_until.as_ms(), lapse.revision.get()) == place)
+            });
+            let ids: Vec<LeaseId> = of_it.map(|held| held.lease.id).collect();
+            cost += ids.iter().map(|id| 1 + self.kept_by(*id).len()).sum::<usize>();
+            count += ids.len();
+            self.aged_to = place;
+        }
+        self.aged_to = (self.log_time_ms, u64::MAX);
+        count
+    }
+
+    /// There is never so much else in a test of this model that it would not fit into one entry.
     pub(super) fn pass_time(&mut self, now: Revision) -> Done {
         let time = self.log_time();
+        let mut count = self.age_lapses();
         let mut events = self.take_overrides(|known| known.expires_at.is_some_and(|at| at <= time));
-        let mut count = events.len();
+        count += events.len();
         count += self.disable_drained(now, &mut events);
         count += self.drop_due_guards(now, &mut events);
         count += self.expire_leases(&mut events);
@@ -45,7 +73,14 @@ impl Naive {
             .filter_map(|held| Some((held.lapsed?.expires_at, held.lease.id)));
         let mut due: Vec<(LogTime, LeaseId)> = lapsed.filter(|(at, _)| *at <= time).collect();
         due.sort();
+        due.truncate(limits::EVENTS_PER_ENTRY_MAX);
+        let (mut count, mut seen) = (0, 0);
         for (_, id) in &due {
+            seen += self.kept_by(*id).len();
+            if seen > limits::EVENTS_PER_ENTRY_MAX && count > 0 {
+                break;
+            }
+            count += 1;
             let held = self.held(*id).expect("it is there");
             let (revision, stays) = (held.lapsed.expect("it has").lapse.revision, held.lease.remove_after);
             let keys: Vec<InstanceKey> = self.kept_by(*id);
@@ -59,7 +94,7 @@ impl Naive {
                 None => events.extend(self.end(*id)),
             }
         }
-        due.len()
+        count
     }
 
     fn postpone(&mut self, id: LeaseId, until: LogTime) {
@@ -74,6 +109,10 @@ impl Naive {
         let drains = self.instances.iter().filter_map(|instance| instance.drains_until);
         let leases = self.leases.iter().filter_map(|held| Some(held.lapsed?.expires_at));
         let guards = self.guards.iter().map(super::guards::deadline);
-        overrides.chain(drains).chain(leases).chain(guards).min()
+        let all = self.leases.iter().filter_map(|held| Some(held.lapsed?.lapse));
+        let ageing = all
+            .filter(|lapse| self.is_recent(lapse))
+            .map(|lapse| lapse.recent_until);
+        overrides.chain(drains).chain(leases).chain(guards).chain(ageing).min()
     }
 }
