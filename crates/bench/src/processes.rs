@@ -83,7 +83,13 @@ pub(crate) async fn listening_at(doors: &[DoorAddress]) -> Vec<u32> {
         let files = process.fd().into_iter().flatten().flatten();
         let mut sockets_of = files.filter_map(|file| match file.target {
             FDTarget::Socket(inode) => Some(inode),
-            _ => None,
+            FDTarget::Path(_)
+            | FDTarget::Net(_)
+            | FDTarget::Pipe(_)
+            | FDTarget::AnonInode(_)
+            | FDTarget::MemFD(_)
+            | FDTarget::Other(..)
+            | FDTarget::Unknown(..) => None,
         });
         sockets_of.any(|inode| sockets.contains(&inode))
     });

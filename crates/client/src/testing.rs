@@ -370,7 +370,7 @@ impl Leases for Script {
         self.pulse.tasks.lock().unwrap().spawn(async move {
             while let Ok(Some(frame)) = frames.message().await {
                 let header = header.lock().unwrap().clone();
-                let (said, flow) = pulse.answer(&frame, header);
+                let (said, flow) = pulse.answer(&frame, &header);
                 for one in said {
                     // Whoever has gone does not hear it.
                     let _ = answers.send(one).await;
@@ -434,7 +434,7 @@ impl Pulse {
     fn answer(
         &self,
         frame: &pb::KeepAliveRequest,
-        header: ResponseHeader,
+        header: &ResponseHeader,
     ) -> (Vec<Result<pb::KeepAliveResponse, Status>>, ControlFlow<()>) {
         let beat = self.beats.lock().unwrap().pop_front().unwrap_or(Beat::Live);
         self.frames.send_modify(|frames| frames.push(frame.lease_ids.clone()));

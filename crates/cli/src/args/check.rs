@@ -15,20 +15,21 @@ use crate::failure::Failure;
 #[command(group = ArgGroup::new("check").args(["check_http", "check_tcp", "check_grpc"]).multiple(true))]
 pub(super) struct CheckArgs {
     /// Have the members ask for this path over HTTP: it is well if the answer is 2xx.
-    #[arg(long, value_name = "PATH")]
-    check_http: Option<ProbePath>,
+    #[arg(id = "check_http", long = "check-http", value_name = "PATH")]
+    http: Option<ProbePath>,
     /// Have the members connect to it over TCP.
-    #[arg(long)]
-    check_tcp: bool,
+    #[arg(id = "check_tcp", long = "check-tcp")]
+    tcp: bool,
     /// Have the members ask its grpc.health.v1: for the server as a whole, or for one service.
-    #[arg(long, value_name = "SERVICE", num_args = 0..=1, require_equals = true)]
-    check_grpc: Option<Option<GrpcServiceName>>,
+    #[arg(id = "check_grpc", long = "check-grpc", value_name = "SERVICE", num_args = 0..=1, require_equals = true)]
+    #[expect(clippy::option_option, reason = "the flag is absent, alone, or has a value")]
+    grpc: Option<Option<GrpcServiceName>>,
     /// How often it is checked: every 10 s unless told otherwise.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "check")]
-    check_interval: Option<Duration>,
+    #[arg(id = "check_interval", long = "check-interval", value_name = "TIME", value_parser = duration::parse, requires = "check")]
+    interval: Option<Duration>,
     /// How long a check waits for an answer: 2 s unless told otherwise, and no longer than the interval.
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, requires = "check")]
-    check_timeout: Option<Duration>,
+    #[arg(id = "check_timeout", long = "check-timeout", value_name = "TIME", value_parser = duration::parse, requires = "check")]
+    timeout: Option<Duration>,
 }
 
 // === impl CheckArgs ===
@@ -36,9 +37,9 @@ pub(super) struct CheckArgs {
 impl CheckArgs {
     /// The checks that are asked for, each named after its kind.
     pub(super) fn checks(&self) -> Result<Checks, Failure> {
-        let http = self.check_http.as_ref().map(http).transpose()?;
-        let tcp = self.check_tcp.then_some(Probe::Tcp);
-        let grpc = self.check_grpc.as_ref().map(|service| {
+        let http = self.http.as_ref().map(http).transpose()?;
+        let tcp = self.tcp.then_some(Probe::Tcp);
+        let grpc = self.grpc.as_ref().map(|service| {
             Probe::Grpc(GrpcProbe {
                 service: service.clone(),
                 tls: None,
@@ -59,8 +60,8 @@ impl CheckArgs {
 
     fn pace(&self) -> Result<Pace, Failure> {
         let usual = PaceParts::default();
-        let interval_ms = self.check_interval.map_or(usual.interval_ms, ms);
-        let timeout_ms = self.check_timeout.map_or(usual.timeout_ms.min(interval_ms), ms);
+        let interval_ms = self.interval.map_or(usual.interval_ms, ms);
+        let timeout_ms = self.timeout.map_or(usual.timeout_ms.min(interval_ms), ms);
         let parts = PaceParts {
             interval_ms,
             timeout_ms,

@@ -85,9 +85,11 @@ fn a_registration_says_what_its_flags_say() {
 fn checks_are_of_the_kinds_that_are_asked_for_at_one_pace() {
     let register = |flags: &str| {
         let line = format!("quorate register s --id a --address h --port 1 {flags}");
-        Cli::try_parse_from(line.split_whitespace()).map(|cli| match cli.verb {
-            Verb::Client(ClientVerb::Register(args)) => args.registration(),
-            other => panic!("{other:?}"),
+        Cli::try_parse_from(line.split_whitespace()).map(|cli| {
+            let Verb::Client(ClientVerb::Register(args)) = cli.verb else {
+                panic!("not register")
+            };
+            args.registration()
         })
     };
     let checks = |flags: &str| {

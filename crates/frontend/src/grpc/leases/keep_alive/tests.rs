@@ -45,11 +45,11 @@ fn open(
     Ok((frames, answers))
 }
 
-fn frame(number: u64) -> Frame {
-    Ok(pb::KeepAliveRequest {
+fn frame(number: u64) -> pb::KeepAliveRequest {
+    pb::KeepAliveRequest {
         frame: number,
         lease_ids: vec![1],
-    })
+    }
 }
 
 fn reason(ended: Option<Answer>) -> Reason {
@@ -66,8 +66,8 @@ async fn a_stream_without_a_frame_for_a_while_ends_and_says_to_open_another() {
     let idle_max = Limits::default().keep_alive_idle_max;
     let (frames, mut answers) = open(&streams, None).unwrap();
     for number in 1..=3 {
-        advance(idle_max - Duration::from_millis(1)).await;
-        frames.send(frame(number)).unwrap();
+        advance(idle_max.saturating_sub(Duration::from_millis(1))).await;
+        frames.send(Ok(frame(number))).unwrap();
         assert_eq!(answers.next().await.unwrap().unwrap().frame, number);
     }
     let heard = Instant::now();
@@ -86,7 +86,7 @@ async fn a_silent_stream_that_nobody_reads_leaves_its_place_to_one_that_is_used(
     let (late, mut unread) = open(&streams, None).unwrap();
     let (frames, mut used) = open(&streams, None).unwrap();
     advance(limits.keep_alive_idle_max / 2).await;
-    frames.send(frame(1)).unwrap();
+    frames.send(Ok(frame(1))).unwrap();
     used.next().await.unwrap().unwrap();
     assert_eq!(refused(open(&streams, None)), Reason::Overloaded);
 
@@ -97,9 +97,9 @@ async fn a_silent_stream_that_nobody_reads_leaves_its_place_to_one_that_is_used(
         Reason::Overloaded,
         "the other one is in use"
     );
-    late.send(frame(1)).unwrap();
+    late.send(Ok(frame(1))).unwrap();
     assert_eq!(reason(unread.next().await), Reason::Idle);
-    frames.send(frame(2)).unwrap();
+    frames.send(Ok(frame(2))).unwrap();
     assert_eq!(used.next().await.unwrap().unwrap().frame, 2);
 }
 
