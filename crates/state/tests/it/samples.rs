@@ -1,7 +1,5 @@
 //! Values and commands for tests, named by what matters in them.
 
-use std::time::Duration;
-
 use quorate_model::{
     Availability, ClusterId, DrainTime, Endpoint, Endpoints, Epoch, ExpiresAfter, Generation, GuardScope, GuardTime,
     Incarnation, InstanceId, InstanceKey, InstancePatch, InstanceSpec, JoinNonce, Leadership, LeaseId, LeaseTtl,
@@ -351,19 +349,4 @@ pub(crate) fn through_a_snapshot(state: &State) -> State {
         decoder.push(&chunk).expect("a chunk of the encoder");
     }
     decoder.finish().expect("all chunks").1
-}
-
-/// How long something takes at best, ten times over: what it costs, whatever else the machine does.
-#[expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "what a look at the state costs is seen from outside of it"
-)]
-pub(crate) fn time_of(mut act: impl FnMut()) -> Duration {
-    let times = (0..20).map(|_| {
-        let started = std::time::Instant::now();
-        (0..10).for_each(|_| act());
-        started.elapsed()
-    });
-    times.min().expect("there are some")
 }

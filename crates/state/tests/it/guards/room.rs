@@ -4,7 +4,7 @@ use quorate_model::{Availability, GuardCause, GuardScope, limits};
 use quorate_state::{Limit, Outcome, Rejection};
 
 use super::{Fleet, dropped, service};
-use crate::samples::{drop_guard, of_web, of_zone, raise_guard, set_availability, through_a_snapshot, time_of, web};
+use crate::samples::{drop_guard, of_web, of_zone, raise_guard, set_availability, through_a_snapshot, web};
 
 /// A node on which guards of so many services that have no instances were raised by hand.
 fn guarded(count: usize) -> Fleet {
@@ -64,15 +64,11 @@ fn a_guard_that_is_remembered_is_raised_again_for_its_own_scope() {
 }
 
 #[test]
-fn what_guards_a_service_costs_the_same_however_many_others_are_raised() {
-    let [few, many] = [0, limits::GUARDS_MAX - 2].map(|count| {
-        let mut fleet = guarded(count);
-        fleet.add("default", "web", "eu-1", 2);
-        for scope in [of_web(), of_zone("eu-1")] {
-            fleet.node.apply(&raise_guard(scope, 86_400_000));
-        }
-        time_of(|| assert_eq!(fleet.node.state.guards_of(&web()).len(), 2))
-    });
-    // To go through all would take hundreds of times as long.
-    assert!(many < 50 * few, "{many:?} among many, {few:?} alone");
+fn what_guards_a_service_is_found_among_all_that_there_may_be() {
+    let mut fleet = guarded(limits::GUARDS_MAX - 2);
+    fleet.add("default", "web", "eu-1", 2);
+    for scope in [of_web(), of_zone("eu-1")] {
+        fleet.node.apply(&raise_guard(scope, 86_400_000));
+    }
+    assert_eq!(fleet.node.state.guards_of(&web()).len(), 2);
 }
