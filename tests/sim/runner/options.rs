@@ -1,13 +1,6 @@
 //! What is to be run: from the environment, since `cargo test` gives all test programs the same arguments.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::Write as _,
-    ops::Range,
-    path::{Path, PathBuf},
-    thread::available_parallelism,
-};
+use std::{collections::BTreeMap, fs, io::Write as _, ops::Range, path::PathBuf, thread::available_parallelism};
 
 #[cfg(quorate_planted)]
 use quorate_model::planted::Planted;
