@@ -23,14 +23,14 @@ use quorate_tests::{id, parts, registration, service};
 
 /// How many holders there are, and how many leases each holds that are to live.
 const HOLDERS: u32 = 5;
-const LEASES_PER_TENANT: u32 = 5;
+const LEASES_PER_HOLDER: u32 = 5;
 
 /// The holders that fall silent with their zone: 60 % of all.
 const ZONE_HOLDERS: u32 = 3;
 
 /// The fewest instances that a default answer may hold of those that are to live: lapses up to the guard's share, or too
 /// few to be looked at, may be out.
-const ANSWERED_LEAST: usize = (HOLDERS * LEASES_PER_TENANT) as usize - 4;
+const ANSWERED_LEAST: usize = (HOLDERS * LEASES_PER_HOLDER) as usize - 4;
 
 /// Between two looks of the observer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -99,7 +99,7 @@ impl Holders {
     pub(crate) async fn hold(self, number: u32, builder: Builder, ttl: Duration, dies_at: Duration) -> turmoil::Result {
         let granting = builder.clone().deadline(Duration::from_secs(20)).build()?;
         let mut live = Vec::new();
-        for place in 0..LEASES_PER_TENANT {
+        for place in 0..LEASES_PER_HOLDER {
             live.push(self.open(&granting, number, &service("fleet"), place, ttl).await?);
         }
         let own = service(&format!("dying-{number}"));
