@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Pause,
     /// Most processes do not.
     PauseOfMost,
+    /// Nothing runs for a while, members and holders of leases alike, as when the machines that all are on are suspended.
+    Suspension,
     /// A member is cut off from the others; what was under way is lost.
     Isolation,
     /// A member is cut off from the others; what was under way arrives when it is over.
@@ -43,6 +45,8 @@ pub(crate) enum Kind {
     LateRequests,
     /// Some requests between members, and some of clients, arrive twice, the second time late.
     RepeatedRequests,
+    /// A member is not told of renewals, though it follows the log, and is to lead then.
+    UntoldRenewals,
     /// The leader is told to hand over.
     Transfer,
     /// A node is stopped in good order.
@@ -98,6 +102,12 @@ pub(crate) enum End {
     LeaveRequests,
     /// Those who hold leases speak again.
     Speak,
+    /// Everything runs again.
+    Wake,
+    /// The member that was not told of renewals is to lead.
+    Lead,
+    /// It is told of them again.
+    Tell,
     /// The operator has done what it was to do.
     Done(Receipt),
     /// The node has stopped, and is started again.
@@ -114,7 +124,7 @@ pub(crate) enum End {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Kill,
         Self::PowerLoss,
         Self::PowerLossOfAll,
@@ -124,6 +134,7 @@ impl Kind {
         Self::FullDisk,
         Self::Pause,
         Self::PauseOfMost,
+        Self::Suspension,
         Self::Isolation,
         Self::HeldLinks,
         Self::Deafness,
@@ -133,6 +144,7 @@ impl Kind {
         Self::SlowLinks,
         Self::LateRequests,
         Self::RepeatedRequests,
+        Self::UntoldRenewals,
         Self::Transfer,
         Self::Stop,
         Self::Replacement,
@@ -144,7 +156,7 @@ impl Kind {
 
     /// Whether it takes a relay.
     pub(crate) const fn is_of_relay(self) -> bool {
-        matches!(self, Self::LateRequests | Self::RepeatedRequests)
+        matches!(self, Self::LateRequests | Self::RepeatedRequests | Self::UntoldRenewals)
     }
 
     /// Whether it lasts until the cluster has come to something: it must leave a quorum.
@@ -174,6 +186,7 @@ impl Kind {
             Self::FullDisk => "full-disk",
             Self::Pause => "pause",
             Self::PauseOfMost => "pause-of-most",
+            Self::Suspension => "suspension",
             Self::Isolation => "isolation",
             Self::HeldLinks => "held-links",
             Self::Deafness => "deafness",
@@ -183,6 +196,7 @@ impl Kind {
             Self::SlowLinks => "slow-links",
             Self::LateRequests => "late-requests",
             Self::RepeatedRequests => "repeated-requests",
+            Self::UntoldRenewals => "untold-renewals",
             Self::Transfer => "transfer",
             Self::Stop => "stop",
             Self::Replacement => "replacement",
@@ -199,7 +213,7 @@ impl Kind {
             // These wait for others to be over, or for what takes its time.
             Self::Replacement | Self::Learner | Self::Demotion | Self::FarBehind => 12,
             // These take a relay, which one run in three has.
-            Self::LateRequests | Self::RepeatedRequests => 8,
+            Self::LateRequests | Self::RepeatedRequests | Self::UntoldRenewals => 8,
             Self::Kill
             | Self::PowerLoss
             | Self::PowerLossOfAll
@@ -209,6 +223,7 @@ impl Kind {
             | Self::FullDisk
             | Self::Pause
             | Self::PauseOfMost
+            | Self::Suspension
             | Self::Isolation
             | Self::HeldLinks
             | Self::Deafness

@@ -44,6 +44,8 @@ pub(crate) struct Holders {
     books: Arc<Mutex<Books>>,
     /// Whether the zone has fallen silent.
     silence: Arc<AtomicBool>,
+    /// Whether no holder runs.
+    suspension: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +97,26 @@ impl Holders {
         }
     }
 
+    /// Has no holder run, or all again.
+    pub(crate) fn suspend(&self, suspended: bool) {
+        self.suspension.store(suspended, Ordering::Relaxed);
+    }
+
+    fn are_suspended(&self) -> bool {
+        self.suspension.load(Ordering::Relaxed)
+    }
+
+    /// Waits while no holder runs. Then each takes another moment until it has come to itself.
+    async fn wake(&self, number: u32, ttl: Duration) {
+        if !self.are_suspended() {
+            return;
+        }
+        while self.are_suspended() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        tokio::time::sleep(ttl / 6 * number / HOLDERS).await;
+    }
+
     /// Holds leases for ever. `dies_at` is when it stops to renew one of them.
     pub(crate) async fn hold(self, number: u32, builder: Builder, ttl: Duration, dies_at: Duration) -> turmoil::Result {
         let granting = builder.clone().deadline(Duration::from_secs(20)).build()?;
@@ -107,6 +129,7 @@ impl Holders {
         // A holder tries every third of the TTL, and gives each try a sixth of it.
         let renewing = builder.deadline(ttl / 3).build()?;
         loop {
+            self.wake(number, ttl).await;
             let begun = now();
             let is_silent = number <= ZONE_HOLDERS && self.silence.load(Ordering::Relaxed);
             let lives_on = begun < dies_at;
@@ -175,7 +198,7 @@ impl Holders {
                 }
                 return;
             }
-            if now() >= begun + Duration::from_millis(500) {
+            if now() >= begun + Duration::from_millis(500) || self.are_suspended() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

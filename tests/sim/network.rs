@@ -112,7 +112,11 @@ impl Wire {
         }) as BoxIo;
         match self.relay {
             None => Ok(io),
-            Some(relay) => relay.through(io, self.may_repeat).await,
+            Some(relay) => {
+                relay
+                    .through(io, address.host().to_string().into(), self.may_repeat)
+                    .await
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) enum Order {
     /// Has another member lead.
     Transfer,
+    /// Has this one lead, if it can: it is told once.
+    TransferTo(MemberId),
     /// Takes a member out.
     Remove(MemberId),
     /// Takes a vote, and gives it back.
@@ -73,6 +75,10 @@ impl Orders {
 async fn carry_out(client: &Client, order: Order) -> Result<(), Error> {
     match order {
         Order::Transfer => client.transfer_leader(None).await.map(drop),
+        Order::TransferTo(id) => {
+            drop(client.transfer_leader(Some(id)).await);
+            Ok(())
+        }
         Order::Remove(id) => client.remove_member(id).await.map(drop),
         Order::DemoteAndPromote(id) => {
             client.demote_member(id).await?;

@@ -84,7 +84,7 @@ impl Plan {
             keep_entries: rng.random_range(0..=60),
             is_relayed,
             faults: draw_faults(&mut rng, is_relayed),
-            ttl: Duration::from_millis(rng.random_range(2_000..=4_000)),
+            ttl: Duration::from_millis(rng.random_range(2_000..=5_000)),
         }
     }
 }

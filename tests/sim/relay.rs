@@ -47,6 +47,12 @@ const RAFT: &str = "/quorate.peer.v1.Raft/";
 /// What clients ask.
 const REGISTRY: &str = "/quorate.registry.v1.";
 
+/// How members are told what is renewed.
+const REPLICATE: &str = "/quorate.peer.v1.Renewals/Replicate";
+
+/// Between two looks whether a request that waits may go on.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// What takes as long as it likes, in many messages.
 const STREAMS: [&str; 2] = ["Append", "InstallSnapshot"];
 
@@ -60,6 +66,8 @@ pub(crate) struct Relay(Mutex<State>);
 struct State {
     rng: SmallRng,
     mode: Mode,
+    /// The host that is not told of renewals.
+    untold: Option<Arc<str>>,
     /// Requests that were held back or copied since it began to.
     meddled: u64,
 }
@@ -86,6 +94,7 @@ impl Relay {
         Self(Mutex::new(State {
             rng: SmallRng::seed_from_u64(seed),
             mode: Mode::Faithful,
+            untold: None,
             meddled: 0,
         }))
     }
@@ -112,11 +121,21 @@ impl Relay {
         std::mem::take(&mut state.meddled)
     }
 
-    /// A connection whose requests go through here on their way to `io`.
+    /// Has nobody tell this host of renewals from now on; everybody tells every host again, if there is none.
+    pub(crate) fn leave_untold(&self, host: Option<Arc<str>>) {
+        self.lock().untold = host;
+    }
+
+    /// Whether a host is not told of renewals.
+    pub(crate) fn leaves_untold(&self) -> bool {
+        self.lock().untold.is_some()
+    }
+
+    /// A connection to `host` whose requests go through here on their way to `io`.
     ///
     /// Copies are made only where `may_repeat`: a write of a client without a session may take effect as often as it
     /// arrives.
-    pub(crate) async fn through(self: Arc<Self>, io: BoxIo, may_repeat: bool) -> io::Result<BoxIo> {
+    pub(crate) async fn through(self: Arc<Self>, io: BoxIo, host: Arc<str>, may_repeat: bool) -> io::Result<BoxIo> {
         let (near, far) = tokio::io::duplex(CAPACITY);
         let (send, upstream) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -127,8 +146,11 @@ impl Relay {
             .await
             .map_err(io::Error::other)?;
         let service = service_fn(move |request| {
-            let (relay, send) = (Arc::clone(&self), send.clone());
-            async move { relay.forward(send, request, may_repeat).await }
+            let (relay, send, host) = (Arc::clone(&self), send.clone(), Arc::clone(&host));
+            async move {
+                relay.hold_back(&host, &request).await;
+                relay.forward(send, request, may_repeat).await
+            }
         });
         let downstream =
             hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(far), service);
@@ -141,6 +163,14 @@ impl Relay {
             }
         });
         Ok(Box::pin(near))
+    }
+
+    /// Lets a request wait for as long as the host is not to be told.
+    async fn hold_back(&self, host: &str, request: &Request<Incoming>) {
+        let is_held = || request.uri().path() == REPLICATE && self.lock().untold.as_deref() == Some(host);
+        while is_held() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     async fn forward(

@@ -13,6 +13,9 @@ use crate::{
     verdict::Verdict,
 };
 
+/// How long a host leads without having been told of renewals: longer than its grace.
+const LEADS_UNTOLD: Duration = Duration::from_secs(2);
+
 impl Active {
     /// Whether a node on this host may end because of it.
     pub(super) fn excuses(&self, host: usize) -> bool {
@@ -62,7 +65,10 @@ impl World<'_> {
             | End::Hasten(_)
             | End::FastDisk
             | End::LeaveRequests
-            | End::Speak => true,
+            | End::Speak
+            | End::Wake
+            | End::Lead
+            | End::Tell => true,
         }
     }
 
@@ -122,6 +128,15 @@ impl World<'_> {
                 }
             }
             End::Speak => self.holders.silence(false),
+            End::Wake => {
+                hosts.iter().for_each(|host| self.hosts[*host].gate.open());
+                self.holders.suspend(false);
+            }
+            End::Lead => return Some(self.let_lead(kind, hosts)),
+            End::Tell => {
+                self.count(kind);
+                self.relay.leave_untold(None);
+            }
             End::Done(_) | End::Replaced { .. } => self.count(kind),
             End::Stopped | End::LogGone => {
                 self.count(kind);
@@ -130,6 +145,20 @@ impl World<'_> {
             End::LearnerSeen { host } => return self.remove(kind, host),
         }
         None
+    }
+
+    /// Has a host lead that is not told of renewals. It is told again a moment later.
+    fn let_lead(&mut self, kind: Kind, hosts: Vec<usize>) -> Active {
+        for member in hosts.iter().filter_map(|host| self.hosts[*host].member()) {
+            // Nobody asks for whether it comes about.
+            drop(self.orders.give(Order::TransferTo(member)));
+        }
+        Active {
+            kind,
+            hosts,
+            until: Some(self.sim.elapsed() + LEADS_UNTOLD),
+            end: End::Tell,
+        }
     }
 
     fn start_again(&mut self, hosts: &[usize]) {

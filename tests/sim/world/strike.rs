@@ -29,12 +29,14 @@ impl World<'_> {
             Kind::FullDisk => self.fill_disk(),
             Kind::Pause => self.pause(),
             Kind::PauseOfMost => self.pause_most(),
+            Kind::Suspension => self.suspend(),
             Kind::Isolation | Kind::Deafness | Kind::Muteness => self.cut_off(kind),
             Kind::HeldLinks => self.hold_links(),
             Kind::BrokenLink => self.break_link(),
             Kind::CutOffClient => self.cut_off_client(),
             Kind::SlowLinks => self.slow_links(),
             Kind::LateRequests | Kind::RepeatedRequests => self.meddle(kind),
+            Kind::UntoldRenewals => self.leave_untold(),
             Kind::Transfer => Some(self.order(kind, Vec::new(), Order::Transfer)),
             Kind::Stop => self.stop_node(),
             Kind::Replacement => self.replace(),
@@ -199,6 +201,26 @@ impl World<'_> {
         Some(self.active(Kind::PauseOfMost, hosts, 300..2_500, End::Resume))
     }
 
+    fn suspend(&mut self) -> Option<Active> {
+        let hosts = self.free();
+        if hosts.len() < self.living().len() {
+            return None;
+        }
+        for host in &hosts {
+            self.hosts[*host].gate.close();
+        }
+        self.holders.suspend(true);
+        self.count(Kind::Suspension);
+        let millis = self.more_than_ttl_ms();
+        Some(self.active(Kind::Suspension, hosts, millis, End::Wake))
+    }
+
+    /// How long it takes until leases that are not renewed are due, and up to half as long again.
+    fn more_than_ttl_ms(&self) -> Range<u64> {
+        let ttl_ms = u64::try_from(self.plan.ttl.as_millis()).expect("a few seconds");
+        ttl_ms + ttl_ms / 8..ttl_ms + ttl_ms / 2
+    }
+
     /// All who send to a host and hear from it.
     fn others(&mut self, host: usize) -> Vec<String> {
         let members = (0..self.hosts.len())
@@ -226,7 +248,7 @@ impl World<'_> {
         }
         self.count(kind);
         let links = others.into_iter().map(|other| (other, name.clone())).collect();
-        Some(self.active(kind, vec![host], 300..4_000, End::Repair(links)))
+        Some(self.active(kind, vec![host], 300..7_000, End::Repair(links)))
     }
 
     fn hold_links(&mut self) -> Option<Active> {
@@ -292,6 +314,19 @@ impl World<'_> {
             self.relay.repeat();
         }
         Some(self.active(kind, Vec::new(), 1_000..5_000, End::LeaveRequests))
+    }
+
+    /// What is known to a member is to be older than a lease gets without being renewed.
+    fn leave_untold(&mut self) -> Option<Active> {
+        let leader = self.sightings.leader()?;
+        let host = self.victim(Kind::UntoldRenewals).filter(|host| *host != leader)?;
+        if self.relay.leaves_untold() {
+            return None;
+        }
+        self.relay
+            .leave_untold(Some(std::sync::Arc::clone(&self.hosts[host].name)));
+        let millis = self.more_than_ttl_ms();
+        Some(self.active(Kind::UntoldRenewals, vec![host], millis, End::Lead))
     }
 
     fn order(&mut self, kind: Kind, hosts: Vec<usize>, order: Order) -> Active {

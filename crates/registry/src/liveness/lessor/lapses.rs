@@ -5,7 +5,7 @@ use std::time::Duration;
 use quorate_consensus::{ProposeError, RenewalsFailed};
 #[cfg(quorate_planted)]
 use quorate_model::planted::{self, Planted};
-use quorate_model::{Leadership, LeaseId, MemberId, Revision, limits};
+use quorate_model::{Leadership, LeaseId, Revision, limits};
 use quorate_state::{Command, HeldLease, Outcome};
 use tokio::time::{Instant, sleep};
 
@@ -81,13 +81,19 @@ impl Shared {
         self.confirm(until).await
     }
 
-    /// Who is given lapses: this member, which leads.
-    fn proposer(&self) -> MemberId {
-        #[cfg(quorate_planted)]
-        if planted::is(Planted::LapseWithoutTermCheck) {
-            return self.consensus.leader().unwrap_or(self.consensus.identity().member_id);
+    /// Proposes lapses to whoever leads by then, until it takes them.
+    #[cfg(quorate_planted)]
+    async fn insist(&self, command: &Command) {
+        let encoded = command.encode().expect("an entry of leases");
+        for _ in 0..100 {
+            let leader = self.consensus.leader().unwrap_or(self.consensus.identity().member_id);
+            let proposed = self.consensus.propose(leader, encoded.clone(), TICK).await;
+            tracing::debug!(%leader, ?proposed, "insists on lapses");
+            if proposed.is_ok() {
+                return;
+            }
+            sleep(TICK).await;
         }
-        self.consensus.identity().member_id
     }
 
     /// Proposes lapses, and waits until the fate of all of them is known, and applied here.
@@ -101,10 +107,16 @@ impl Shared {
         for leases in in_entries(leases.iter().filter_map(lives), keeps) {
             let count = leases.len();
             let command = Command::LapseLeases { by: tenure, leases };
+            #[cfg(quorate_planted)]
+            if planted::is(Planted::LapseWithoutTermCheck) {
+                self.insist(&command).await;
+                continue;
+            }
             let Ok(encoded) = command.encode() else {
                 continue;
             };
-            match self.consensus.propose(self.proposer(), encoded, CONFIRM_MAX).await {
+            let own = self.consensus.identity().member_id;
+            match self.consensus.propose(own, encoded, CONFIRM_MAX).await {
                 Ok(applied) => report(count, &applied.outcome),
                 Err(ProposeError::OutcomeUnknown(problem)) => {
                     tracing::debug!(problem, "it is not known yet whether leases have lapsed");

@@ -42,7 +42,13 @@ impl LeaseClock {
     /// Goes on to `now`. A quorum has confirmed a leader last as of `confirmed`, by the clock of this member.
     pub(super) fn tick(&mut self, now: Duration, confirmed: Option<Duration>) {
         let passed = now.saturating_sub(self.ticked);
-        let counts = passed.min(step_max()).min(self.confirmed_part(confirmed));
+        let counts = passed.min(STEP_MAX).min(self.confirmed_part(confirmed));
+        #[cfg(quorate_planted)]
+        let counts = if planted::is(Planted::TickGapIgnored) && passed > STEP_MAX {
+            passed
+        } else {
+            counts
+        };
         self.counted += counts;
         self.uncounted += passed.saturating_sub(counts);
         self.ticked = now.max(self.ticked);
@@ -56,7 +62,7 @@ impl LeaseClock {
     /// The time, in milliseconds since some origin of this process. It may be ahead of the next tick by as much as
     /// counts at most between two, and never behind the one before.
     pub(super) fn read_ms(&self, now: Duration) -> u64 {
-        as_ms(self.counted + now.saturating_sub(self.ticked).min(step_max()))
+        as_ms(self.counted + now.saturating_sub(self.ticked).min(STEP_MAX))
     }
 
     /// What has not counted so far.
@@ -67,14 +73,6 @@ impl LeaseClock {
 
 /// Where the clock starts: two days and more, so that the age of any lease can be taken off.
 const START: Duration = Duration::from_secs(1 << 20);
-
-fn step_max() -> Duration {
-    #[cfg(quorate_planted)]
-    if planted::is(Planted::TickGapIgnored) {
-        return Duration::MAX;
-    }
-    STEP_MAX
-}
 
 fn as_ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
