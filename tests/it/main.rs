@@ -27,6 +27,7 @@ mod members_change;
 mod members_departure;
 mod members_replace;
 mod membership;
+mod metrics;
 mod operator;
 mod power_cut;
 mod power_images;

@@ -79,7 +79,7 @@ pub(crate) struct Active {
 pub(crate) enum End {
     /// The hosts are started again.
     Start,
-    /// The processes run again.
+    /// The processes run again, and holders of leases if they did not.
     Resume,
     /// Each link is whole again: from the first host to the second, and back.
     Repair(Vec<(String, String)>),
@@ -102,8 +102,6 @@ pub(crate) enum End {
     LeaveRequests,
     /// Those who hold leases speak again.
     Speak,
-    /// Everything runs again.
-    Wake,
     /// The member that was not told of renewals is to lead.
     Lead,
     /// It is told of them again.

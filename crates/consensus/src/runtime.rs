@@ -11,6 +11,7 @@ mod world;
 
 use std::{fmt, future::Future, time::Duration};
 
+use futures::future::Either;
 use openraft::{AsyncRuntime, OptionalSend};
 use openraft_rt_tokio::TokioRuntime;
 
@@ -20,6 +21,14 @@ pub use self::{
     random::NodeRandom,
     world::{Rate, World},
 };
+
+/// A task of a node. In a simulation it stands still while its node does; elsewhere it is what it was.
+pub fn held<T: Future>(task: T) -> impl Future<Output = T::Output> {
+    match world::gate() {
+        None => Either::Left(task),
+        Some(gate) => Either::Right(gate.hold(task)),
+    }
+}
 
 /// Whether what asks runs in a simulation.
 pub(crate) fn is_simulated() -> bool {

@@ -5,3 +5,4 @@
 //! stands once, at its edge, and in no handler.
 
 pub mod grpc;
+pub mod metrics;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use futures::FutureExt as _;
+use quorate_consensus::runtime::held;
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -102,7 +103,7 @@ impl Tasks {
             shared.ended(name, policy, ended.err().map(|panic| describe(&*panic)));
         };
         // The one place that leaves a task running: all of ours are named and joined.
-        self.shared.tracker.spawn_on(task, &self.shared.runtime);
+        self.shared.tracker.spawn_on(held(task), &self.shared.runtime);
     }
 
     /// Is cancelled when the node stops.

@@ -66,7 +66,6 @@ impl World<'_> {
             | End::FastDisk
             | End::LeaveRequests
             | End::Speak
-            | End::Wake
             | End::Lead
             | End::Tell => true,
         }
@@ -97,7 +96,12 @@ impl World<'_> {
         tracing::info!(kind = kind.name(), ?hosts, "a fault ends");
         match end {
             End::Start => self.start_again(&hosts),
-            End::Resume => hosts.iter().for_each(|host| self.hosts[*host].gate.open()),
+            End::Resume => {
+                for host in &hosts {
+                    self.hosts[*host].gate.open();
+                }
+                self.holders.suspend(false);
+            }
             End::Repair(links) => links
                 .iter()
                 .for_each(|(one, other)| self.sim.repair(one.as_str(), other.as_str())),
@@ -128,10 +132,6 @@ impl World<'_> {
                 }
             }
             End::Speak => self.holders.silence(false),
-            End::Wake => {
-                hosts.iter().for_each(|host| self.hosts[*host].gate.open());
-                self.holders.suspend(false);
-            }
             End::Lead => return Some(self.let_lead(kind, hosts)),
             End::Tell => {
                 self.count(kind);

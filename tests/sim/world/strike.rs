@@ -212,7 +212,7 @@ impl World<'_> {
         self.holders.suspend(true);
         self.count(Kind::Suspension);
         let millis = self.more_than_ttl_ms();
-        Some(self.active(Kind::Suspension, hosts, millis, End::Wake))
+        Some(self.active(Kind::Suspension, hosts, millis, End::Resume))
     }
 
     /// How long it takes until leases that are not renewed are due, and up to half as long again.

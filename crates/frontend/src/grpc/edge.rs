@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use quorate_model::Clock;
 use quorate_proto::status::{REASON_KEY, Reason};
 use tokio::sync::{Semaphore, watch};
@@ -131,6 +131,9 @@ impl Shared {
         S: Service<Request<B>, Response = Response<R>>,
         R: HttpBody<Data = Bytes, Error: Into<StdError>> + Send + 'static,
     {
+        if request.version() < Version::HTTP_2 {
+            return Ok(version_not_supported());
+        }
         if method.starts_with(OUR_SERVICES) && *self.removed.borrow() {
             return Ok(removed().into_http());
         }
@@ -158,6 +161,13 @@ impl Shared {
 /// for dead comes back with more to do for everybody.
 fn is_turned_away(method: &str) -> bool {
     method.starts_with(OUR_SERVICES) && !RENEWALS.contains(&method)
+}
+
+/// What is said to those who do not speak gRPC: it is defined over HTTP/2 alone.
+fn version_not_supported() -> Response<Body> {
+    let mut response = Response::new(Body::new("gRPC takes HTTP/2\n".to_owned()));
+    *response.status_mut() = StatusCode::HTTP_VERSION_NOT_SUPPORTED;
+    response
 }
 
 fn removed() -> Status {

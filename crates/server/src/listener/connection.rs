@@ -17,7 +17,8 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-/// How long whoever connects may take to introduce itself: HTTP/2 looks after a connection only once it has begun.
+/// How long whoever connects may take to introduce itself: HTTP/2 looks after a connection only once it has begun. A
+/// request by HTTP/1.1 is hardly shorter; one that is has been answered by then.
 const PREFACE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Bytes with which every HTTP/2 connection begins (RFC 9113, section 3.4).
@@ -65,7 +66,7 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // HTTP/2 always reads, so that this is enough to end everything.
+        // HTTP/2 always reads, so that this is enough to end everything; an answer by HTTP/1.1 ends by itself.
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use quorate_consensus::{Calling, Connector, Consensus, RaftLog, peer_routes};
-use quorate_frontend::grpc;
+use quorate_frontend::{grpc, metrics};
 use quorate_model::{Clock, Epoch, Identity, MemberId};
 use quorate_registry::{Limits, Policy, Probing, Registry, Tasks, Trust};
 use quorate_storage::{FatalError, OnFatal};
@@ -71,6 +71,7 @@ pub(super) async fn boot(config: Config, parts: Parts, identity: Identity) -> Re
 
     let (health, serving) = Health::start(registry.readiness(), &tasks.main);
     let routes = grpc::routes(&registry, serving, grpc::Limits::default(), tasks.clients.stopping());
+    let routes = metrics::beside(routes, registry.clone());
     // Cut only when the tasks behind it stop too, which is after requests have had their time to end.
     let connections_max = config.limits().client_connections_max();
     let connections = incoming(client_door, connections_max, tasks.main.stopping());

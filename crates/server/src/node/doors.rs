@@ -31,7 +31,9 @@ pub(super) fn serve_clients(
     tasks: &Tasks,
 ) {
     let stopping = tasks.stopping().cancelled_owned();
-    let serving = server().serve_with_incoming_shutdown(routes.prepare(), incoming, stopping);
+    // Metrics are scraped by HTTP/1.1, whose connections close when no request comes for 30 seconds.
+    let both = server().accept_http1(true);
+    let serving = both.serve_with_incoming_shutdown(routes.prepare(), incoming, stopping);
     tasks.spawn_finishing("client-door", Policy::Essential, async {
         log_error("client", serving.await);
     });
