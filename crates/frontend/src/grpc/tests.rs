@@ -226,7 +226,8 @@ async fn the_reason_that_a_handler_states_arrives_as_it_is() {
 async fn a_method_that_is_not_there_is_named() {
     let (routes, _) = routes_to(&Door::default(), Limits::default());
     for path in ["/quorate.registry.v1.Registry/Guess", "/quorate.guess.v1.Guess/Guess"] {
-        let request = http::Request::post(path).body(tonic::body::Body::empty()).unwrap();
+        let request = http::Request::post(path).version(http::Version::HTTP_2);
+        let request = request.body(tonic::body::Body::empty()).unwrap();
         let response = tower::Service::call(&mut routes.clone(), request).await.unwrap();
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(Reason::of(&status), Reason::Unimplemented);
