@@ -77,6 +77,8 @@ struct Entry {
 pub(crate) struct Slack {
     /// The most that any member has left out.
     pub(crate) uncounted: Duration,
+    /// The time in which no leader would have let leases lapse.
+    pub(crate) unarmed: Duration,
     /// Times that leases were given their full TTL, and restarts that may hide one.
     pub(crate) resets: u32,
 }
@@ -309,13 +311,19 @@ impl Books {
                     self.latest_ms = self.latest_ms.max(u64::try_from(late.as_millis()).unwrap_or(u64::MAX));
                 }
             } else if let Some(died) = entry.died.filter(|_| !entry.lapsed) {
-                let Slack { uncounted, resets } = slack(died);
+                let Slack {
+                    uncounted,
+                    unarmed,
+                    resets,
+                } = slack(died);
                 let bound = entry.ttl.mul_f64(1.11) + Duration::from_secs(3);
-                let more = uncounted.mul_f64(1.06) + (entry.ttl.mul_f64(1.06) + Duration::from_secs(2)) * resets;
+                // Nothing lapses without a leader, and up to three seconds of that count for leases each time.
+                let more =
+                    unarmed + uncounted.mul_f64(1.06) + (entry.ttl.mul_f64(1.06) + Duration::from_secs(2)) * resets;
                 if asked > died + bound + more {
                     self.problems.insert(format!(
-                        "lease {lease} is not renewed and has not lapsed at {asked:?}, {uncounted:?} and {resets} resets \
-                         allowed for: {entry:?}"
+                        "lease {lease} is not renewed and has not lapsed at {asked:?}, {uncounted:?}, \
+                         {unarmed:?} unarmed and {resets} resets allowed for: {entry:?}"
                     ));
                 }
             }

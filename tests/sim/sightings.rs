@@ -34,6 +34,8 @@ struct Seen {
     uncounted: BTreeMap<usize, Vec<(Duration, Duration)>>,
     /// When a host had given leases their full time, or had begun anew and may have.
     resets: Vec<Duration>,
+    /// When a host said that it would let leases lapse.
+    armed: Vec<Duration>,
     /// The last that each host said of the two.
     lessors: BTreeMap<usize, (Duration, u64)>,
 }
@@ -84,6 +86,7 @@ impl Sightings {
             told.iter().filter(|(at, _)| *at >= since).map(|(_, more)| *more).sum()
         };
         Slack {
+            unarmed: seen.unarmed(since),
             uncounted: seen.uncounted.values().map(of_host).sum(),
             resets: u32::try_from(seen.resets.iter().filter(|at| **at >= since).count()).unwrap_or(u32::MAX),
         }
@@ -117,8 +120,22 @@ impl Seen {
         self.newest.insert(host, (now, answer));
     }
 
+    /// The time since a moment in which no leader said that it would let leases lapse, but for what may pass between two
+    /// looks.
+    fn unarmed(&self, since: Duration) -> Duration {
+        let now = turmoil::sim_elapsed().unwrap_or_default();
+        let said = self.armed.iter().copied().filter(|at| *at > since).chain([now]);
+        let gaps = said.scan(since, |before, at| {
+            Some(at.saturating_sub(std::mem::replace(before, at)))
+        });
+        gaps.filter(|gap| *gap > PERIOD * 4).sum()
+    }
+
     /// A host that says less than before has begun anew.
     fn note_lessor(&mut self, host: usize, now: Duration, status: &Status) {
+        if status.leases.armed {
+            self.armed.push(now);
+        }
         let told = (status.leases.uncounted, status.leases.resets);
         let known = self.lessors.insert(host, told).unwrap_or_default();
         let is_new = told.0 < known.0 || told.1 < known.1;
