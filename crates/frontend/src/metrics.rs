@@ -62,68 +62,89 @@ fn record_header(header: &Header) {
     let member_id = header.member_id.to_string();
     let version = env!("CARGO_PKG_VERSION");
     gauge!("quorate_info", "cluster_id" => cluster_id, "member_id" => member_id, "version" => version).set(1.0);
-    describe_gauge!("quorate_term", "The term of raft that the member is in");
-    gauge!("quorate_term").set(float(header.term.get()));
-    describe_gauge!(
-        "quorate_revision",
-        "The revision of the state that the member answers from"
+    tell(
+        "quorate_term",
+        "The term of raft that the member is in",
+        float(header.term.get()),
     );
-    gauge!("quorate_revision").set(float(header.revision.get()));
-    describe_gauge!("quorate_guards_raised", "Guards that are raised in the cluster");
-    gauge!("quorate_guards_raised").set(float(header.guards_raised));
+    tell(
+        "quorate_revision",
+        "The revision of the state that the member answers from",
+        float(header.revision.get()),
+    );
+    tell(
+        "quorate_guards_raised",
+        "Guards that are raised in the cluster",
+        float(header.guards_raised),
+    );
     if let Some(staleness) = header.staleness {
-        describe_gauge!(
+        tell(
             "quorate_staleness_seconds",
-            "By how much the member's state may be older than the leader's; absent while nobody knows"
+            "By how much the member's state may be older than the leader's; absent while nobody knows",
+            staleness.as_secs_f64(),
         );
-        gauge!("quorate_staleness_seconds").set(staleness.as_secs_f64());
     }
 }
 
 fn record_member(status: &NodeStatus) {
-    describe_gauge!("quorate_leader", "Whether the member leads");
-    gauge!("quorate_leader").set(flag(status.role == Role::Leader));
-    describe_gauge!("quorate_ready", "Whether the member serves");
-    gauge!("quorate_ready").set(flag(status.ready));
-    describe_gauge!(
+    tell(
+        "quorate_leader",
+        "Whether the member leads",
+        flag(status.role == Role::Leader),
+    );
+    tell("quorate_ready", "Whether the member serves", flag(status.ready));
+    tell(
         "quorate_read_only",
-        "Whether the cluster takes nothing that makes it grow"
+        "Whether the cluster takes nothing that makes it grow",
+        flag(status.read_only.is_some()),
     );
-    gauge!("quorate_read_only").set(flag(status.read_only.is_some()));
-    describe_gauge!("quorate_log_last_index", "The last log entry that the member has");
-    gauge!("quorate_log_last_index").set(float(status.last_log.get()));
-    describe_gauge!(
+    tell(
+        "quorate_log_last_index",
+        "The last log entry that the member has",
+        float(status.last_log.get()),
+    );
+    tell(
         "quorate_log_applied_index",
-        "The last log entry that the member has applied"
+        "The last log entry that the member has applied",
+        float(status.applied.get()),
     );
-    gauge!("quorate_log_applied_index").set(float(status.applied.get()));
-    describe_gauge!("quorate_members", "Members of the cluster");
-    gauge!("quorate_members").set(float(status.members.len()));
-    describe_gauge!("quorate_services", "Services in all namespaces");
-    gauge!("quorate_services").set(float(status.services));
-    describe_gauge!("quorate_instances", "Instances in all namespaces");
-    gauge!("quorate_instances").set(float(status.instances));
+    tell("quorate_members", "Members of the cluster", float(status.members.len()));
+    tell("quorate_services", "Services in all namespaces", float(status.services));
+    tell(
+        "quorate_instances",
+        "Instances in all namespaces",
+        float(status.instances),
+    );
     if let Some(free_bytes) = status.free_disk_bytes {
-        describe_gauge!(
+        tell(
             "quorate_disk_free_bytes",
-            "Bytes that are free on the disk of the member's data"
+            "Bytes that are free on the disk of the member's data",
+            float(free_bytes),
         );
-        gauge!("quorate_disk_free_bytes").set(float(free_bytes));
     }
 }
 
 fn record_leases(status: &LeaseStatus) {
-    describe_gauge!("quorate_leases", "Leases in the cluster, lapsed ones too");
-    gauge!("quorate_leases").set(float(status.leases));
-    describe_gauge!("quorate_leases_lapsed", "Leases that have lapsed and not yet expired");
-    gauge!("quorate_leases_lapsed").set(float(status.lapsed));
-    describe_gauge!("quorate_lessor_armed", "Whether the member would let leases lapse now");
-    gauge!("quorate_lessor_armed").set(flag(status.armed));
-    describe_gauge!(
-        "quorate_lessor_complete",
-        "Whether the member knows of all renewals that it has ever confirmed to a leader"
+    tell(
+        "quorate_leases",
+        "Leases in the cluster, lapsed ones too",
+        float(status.leases),
     );
-    gauge!("quorate_lessor_complete").set(flag(status.complete));
+    tell(
+        "quorate_leases_lapsed",
+        "Leases that have lapsed and not yet expired",
+        float(status.lapsed),
+    );
+    tell(
+        "quorate_lessor_armed",
+        "Whether the member would let leases lapse now",
+        flag(status.armed),
+    );
+    tell(
+        "quorate_lessor_complete",
+        "Whether the member knows of all renewals that it has ever confirmed to a leader",
+        flag(status.complete),
+    );
     describe_counter!("quorate_renewals_total", "Renewals that came in through the member");
     counter!("quorate_renewals_total").absolute(status.renewals);
     describe_counter!(
@@ -131,11 +152,11 @@ fn record_leases(status: &LeaseStatus) {
         "Times that the member, as a new leader, gave every lease its full time to live"
     );
     counter!("quorate_lease_resets_total").absolute(status.resets);
-    describe_gauge!(
+    tell(
         "quorate_lease_uncounted_seconds",
-        "Time since the member started that counted for no lease: it did not run, or no quorum confirmed a leader"
+        "Time since the member started that counted for no lease: it did not run, or no quorum confirmed a leader",
+        status.uncounted.as_secs_f64(),
     );
-    gauge!("quorate_lease_uncounted_seconds").set(status.uncounted.as_secs_f64());
 }
 
 fn record_guard(raised: &RaisedGuard) {
@@ -153,6 +174,12 @@ fn record_guard(raised: &RaisedGuard) {
     );
     gauge!("quorate_guard_suspect_instances", "scope" => kind, "target" => target, "cause" => cause)
         .set(float(raised.suspect));
+}
+
+/// One value, and what it means.
+fn tell(name: &'static str, meaning: &'static str, value: f64) {
+    describe_gauge!(name, meaning);
+    gauge!(name).set(value);
 }
 
 /// What kind of scope it is, and which one.
